@@ -1,0 +1,36 @@
+/*
+ * Pools of objects of one size: slabs that are added as the pool grows, up to a limit, and a free list (last in,
+ * first out, so what is taken is what is still in the cache). What is given back is poisoned (0xA5). Under the
+ * address sanitizer every object is a malloc of its own, so that use after give is seen.
+ *
+ *     1. used <= limit.
+ *     2. an object handed out is aligned for any type and its address never changes.
+ *     3. memory goes back to the system in pool_fini only.
+ */
+#ifndef ROOMD_BASE_POOL_H
+#define ROOMD_BASE_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool {
+    const char *name;
+    size_t object_bytes;
+    uint32_t slab_objects;
+    uint32_t limit;
+    uint32_t used;  /* objects handed out now */
+    uint32_t total; /* objects that exist, used or free */
+    void *free;
+    void *slabs;
+};
+
+/* `limit` objects at most; a slab is about 64 KiB. Allocates nothing yet. `name` must outlive the pool. */
+void pool_init(struct pool *pool, const char *name, size_t object_bytes, uint32_t limit);
+/* Every object must have been given back. */
+void pool_fini(struct pool *pool);
+/* An object with undefined contents, or NULL at the limit or when the system has no memory. */
+void *pool_take(struct pool *pool);
+/* Gives back what pool_take of this pool returned; NULL is ignored. */
+void pool_give(struct pool *pool, void *object);
+
+#endif
