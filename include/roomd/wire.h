@@ -104,7 +104,8 @@ enum roomd_leave_reason {
     ROOMD_LEAVE_ROOM_CLOSED = 4
 };
 
-/* The bundled content `chat`. wstr is a u16 length in BYTES followed by UTF-16LE text (an even number of bytes). */
+/* The bundled content `chat`. wstr is a u16 length in BYTES followed by UTF-16LE text (an even number of
+ * bytes). */
 enum roomd_chat_packet {
     ROOMD_C_CHAT = 1, /* wstr */
     ROOMD_S_CHAT = 2  /* i32 player id, wstr */

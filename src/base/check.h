@@ -1,6 +1,6 @@
 /*
- * Assertions about our own state. They stay on in release: a broken invariant ends the process where it broke,
- * for the supervisor to restart it. Never used on bytes, counts or ids that came from a peer.
+ * Assertions about our own state. They stay on in release: a broken invariant ends the process where it
+ * broke, for the supervisor to restart it. Never used on bytes, counts or ids that came from a peer.
  */
 #ifndef ROOMD_BASE_CHECK_H
 #define ROOMD_BASE_CHECK_H

@@ -1,4 +1,4 @@
-/* Hashing for tables that hold the operator's names and our own ids; not for keys that a peer may choose freely. */
+/* Hashing for tables of the operator's names and our own ids; not for keys that a peer may choose freely. */
 #ifndef ROOMD_BASE_HASH_H
 #define ROOMD_BASE_HASH_H
 

@@ -1,7 +1,7 @@
 /*
- * A log-linear histogram of unsigned 64-bit values in the manner of HdrHistogram: 32 buckets per power of two, so a
- * reported quantile is at most 1/32 (3.2 %) above the value that was recorded. Values above 2^42 - 1 count as that.
- * Plain memory (about 10 KiB), no allocation: copy, zero or add it as you like.
+ * A log-linear histogram of unsigned 64-bit values in the manner of HdrHistogram: 32 buckets per power of
+ * two, so a reported quantile is at most 1/32 (3.2 %) above the value that was recorded. Larger values
+ * than 2^42 - 1 count as that. Plain memory (about 10 KiB), no allocation: copy, zero or add it as you like.
  */
 #ifndef ROOMD_BASE_HISTOGRAM_H
 #define ROOMD_BASE_HISTOGRAM_H
@@ -24,7 +24,10 @@ void histogram_init(struct histogram *histogram);
 void histogram_record(struct histogram *histogram, uint64_t value, uint64_t times);
 /* Adds all of `from` to `into`. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
-/* The smallest recorded bucket edge that `quantile` (0 to 1) of the values lie at or below, never above max; 0 if empty. */
+/*
+ * The smallest recorded bucket edge that `quantile` (0 to 1) of the values lie at or below, never above max;
+ * 0 if empty.
+ */
 uint64_t histogram_quantile(const struct histogram *histogram, double quantile);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Intrusive doubly linked list with a sentinel. The node lives in the object that is listed; the list owns nothing.
- * A node that is on no list points at itself, so that list_remove is idempotent and list_is_linked can tell.
+ * Intrusive doubly linked list with a sentinel. The node lives in the object that is listed; the list owns
+ * nothing. A node that is on no list points at itself, so that list_remove is idempotent and list_is_linked
+ * can tell.
  */
 #ifndef ROOMD_BASE_LIST_H
 #define ROOMD_BASE_LIST_H
@@ -13,12 +14,13 @@ struct list {
     struct list *prev;
 };
 
-#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-/* The body may remove the current node in the _SAFE form only; no form survives the removal of the next one. */
+/* The body may remove the current node in the _SAFE form only; no form survives the removal of the next. */
 #define LIST_FOR_EACH(node, head) for (struct list *node = (head)->next; node != (head); node = node->next)
 #define LIST_FOR_EACH_SAFE(node, after, head)                                                                \
-    for (struct list *node = (head)->next, *after = node->next; node != (head); node = after, after = node->next)
+    for (struct list *node = (head)->next, *after = node->next; node != (head);                              \
+         node = after, after = node->next)
 
 /* Makes an empty list, or an unlinked node. */
 static inline void list_init(struct list *list)

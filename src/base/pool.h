@@ -1,7 +1,7 @@
 /*
- * Pools of objects of one size: slabs that are added as the pool grows, up to a limit, and a free list (last in,
- * first out, so what is taken is what is still in the cache). What is given back is poisoned (0xA5). Under the
- * address sanitizer every object is a malloc of its own, so that use after give is seen.
+ * Pools of objects of one size: slabs that are added as the pool grows, up to a limit, and a free list (last
+ * in, first out, so what is taken is what is still in the cache). What is given back is poisoned (0xA5).
+ * Under the address sanitizer every object is a malloc of its own, so that use after give is seen.
  *
  *     1. used <= limit.
  *     2. an object handed out is aligned for any type and its address never changes.
@@ -15,7 +15,7 @@
 
 struct pool {
     const char *name;
-    size_t object_bytes;
+    size_t object_bytes; /* from one object to the next: rounded up, but under ASan */
     uint32_t slab_objects;
     uint32_t limit;
     uint32_t used;  /* objects handed out now */
@@ -24,7 +24,10 @@ struct pool {
     void *slabs;
 };
 
-/* `limit` objects at most; a slab is about 64 KiB. Allocates nothing yet. `name` must outlive the pool. */
+/*
+ * `limit` objects at most, `limit` and `object_bytes` above 0; a slab is about 64 KiB, or one object where
+ * that is larger. Allocates nothing yet. `name` must outlive the pool.
+ */
 void pool_init(struct pool *pool, const char *name, size_t object_bytes, uint32_t limit);
 /* Every object must have been given back. */
 void pool_fini(struct pool *pool);

@@ -13,6 +13,7 @@
 
 struct timer {
     uint64_t due_ns;
+    uint64_t arm_number; /* of two that are due at the same time, the one armed first fires first */
     void (*fire)(struct timer *timer, uint64_t now_ns);
     uint32_t place; /* in the heap, from 1; 0 while not armed */
     bool is_open;
@@ -23,7 +24,9 @@ struct timers {
     uint32_t count;    /* armed */
     uint32_t open;     /* reserved: opened and not yet closed */
     uint32_t capacity; /* of `heap`; at least `open` */
-    uint64_t firing_ns;
+    uint64_t arm_count;
+    uint64_t firing_ns; /* the time given to timers_fire; counts while is_firing */
+    bool is_firing;
 };
 
 void timers_init(struct timers *timers);
@@ -35,7 +38,10 @@ int timer_open(struct timers *timers, struct timer *timer, void (*fire)(struct t
 /* Cancels and gives the reserved room back; nothing happens to a timer that is closed. */
 void timer_close(struct timers *timers, struct timer *timer);
 
-/* Arms an open timer for `due_ns`, or moves it there. Within a callback a due time that has passed means the next turn. */
+/*
+ * Arms an open timer for `due_ns`, or moves it there. Within a callback a due time that has passed means the
+ * next turn: it becomes the firing time + 1.
+ */
 void timer_arm(struct timers *timers, struct timer *timer, uint64_t due_ns);
 void timer_cancel(struct timers *timers, struct timer *timer);
 static inline bool timer_is_armed(const struct timer *timer)
@@ -46,8 +52,9 @@ static inline bool timer_is_armed(const struct timer *timer)
 /* When the first timer is due, or UINT64_MAX. */
 uint64_t timers_next_ns(const struct timers *timers);
 /*
- * Fires what is due at `now_ns`, in order of due time, each disarmed before its callback. A callback may open, arm,
- * cancel and close any timer, its own included. Returns how many fired.
+ * Fires what is due at `now_ns`, in order of due time, and of arming where that is equal; each is disarmed
+ * before its callback. A callback may open, arm, cancel and close any timer, its own included, and free what
+ * holds it; it may not call timers_fire. A timer fires at most once in a call. Returns how many fired.
  */
 uint32_t timers_fire(struct timers *timers, uint64_t now_ns);
 

@@ -1,0 +1,9 @@
+/* The content modules that come with roomd. */
+#ifndef ROOMD_CONTENT_BUNDLED_H
+#define ROOMD_CONTENT_BUNDLED_H
+
+#include "roomd/content.h"
+
+extern const struct roomd_content roomd_content_chat;
+
+#endif

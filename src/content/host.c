@@ -1,0 +1,163 @@
+#include "content/host.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "content/bundled.h"
+#include "room/engine.h"
+#include "room/job_timer.h"
+#include "room/room.h"
+#include "room/session.h"
+
+static const struct roomd_content *const bundled[] = {&roomd_content_chat};
+
+static struct room *room_of(struct roomd_room *room)
+{
+    return (struct room *)room;
+}
+
+static int host_broadcast(struct roomd_room *room, uint16_t id, const void *payload, size_t bytes,
+                          unsigned flags)
+{
+    return room_broadcast(room_of(room), id, payload, bytes, flags);
+}
+
+static int host_broadcast_except(struct roomd_room *room, uint64_t session, uint16_t id, const void *payload,
+                                 size_t bytes, unsigned flags)
+{
+    return room_broadcast_except(room_of(room), session, id, payload, bytes, flags);
+}
+
+static int host_broadcast_keyed(struct roomd_room *room, uint64_t key, uint16_t id, const void *payload,
+                                size_t bytes, unsigned flags)
+{
+    return room_broadcast_keyed(room_of(room), key, id, payload, bytes, flags);
+}
+
+static int host_send(struct roomd_room *room, uint64_t session, uint16_t id, const void *payload,
+                     size_t bytes, unsigned flags)
+{
+    return room_send(room_of(room), session, id, payload, bytes, flags);
+}
+
+static int host_refuse(struct roomd_room *room, uint64_t id, enum roomd_error code, const char *text)
+{
+    struct session *session = room_find_member(room_of(room), id);
+
+    if (session == NULL) {
+        return -ENOENT;
+    }
+    session_send_error(session, code, text);
+    return 0;
+}
+
+static int host_kick(struct roomd_room *room, uint64_t id, const char *text)
+{
+    struct session *session = room_find_member(room_of(room), id);
+
+    if (session == NULL) {
+        return -ENOENT;
+    }
+    session_close(session, ROOMD_CLOSE_KICKED, text);
+    return 0;
+}
+
+static int host_push(struct roomd_room *room, roomd_job *job, uint64_t session, const void *payload,
+                     size_t bytes)
+{
+    return room_push(room_of(room), job, session, payload, bytes);
+}
+
+static int host_push_after(struct roomd_room *room, uint32_t delay_ms, roomd_job *job, uint64_t session,
+                           const void *payload, size_t bytes, uint64_t *timer)
+{
+    return job_timer_open(room_of(room), delay_ms * NS_PER_MS, job, session, payload, bytes, timer);
+}
+
+static int host_cancel(struct roomd_room *room, uint64_t timer)
+{
+    return job_timer_cancel(room_of(room), timer);
+}
+
+static uint32_t host_player_id(struct roomd_room *room, uint64_t id)
+{
+    const struct session *session = room_find_member(room_of(room), id);
+
+    return session == NULL ? 0 : session->player;
+}
+
+static void *host_user(struct roomd_room *room, uint64_t id)
+{
+    const struct session *session = room_find_member(room_of(room), id);
+
+    return session == NULL ? NULL : session->user;
+}
+
+static int host_set_user(struct roomd_room *room, uint64_t id, void *user)
+{
+    struct session *session = room_find_member(room_of(room), id);
+
+    if (session == NULL) {
+        return -ENOENT;
+    }
+    session->user = user;
+    return 0;
+}
+
+static uint64_t host_now_ms(struct roomd_room *room)
+{
+    return room_of(room)->engine->now_ns / NS_PER_MS;
+}
+
+static const char *host_option(struct roomd_room *room, const char *key)
+{
+    if (strcmp(key, "suffix") == 0) {
+        return room_of(room)->options.has_suffix ? "yes" : "no";
+    }
+    return NULL;
+}
+
+static void host_log(struct roomd_room *room, const char *text)
+{
+    char quoted[512];
+
+    LOG(LOG_LEVEL_INFO, "content", "room=%s content=%s text=%s", room_of(room)->name,
+        room_of(room)->content->name, log_quote(quoted, sizeof(quoted), text, strlen(text)));
+}
+
+static const struct roomd_host host = {
+    .abi = ROOMD_CONTENT_ABI,
+    .size = sizeof(host),
+    .broadcast = host_broadcast,
+    .broadcast_except = host_broadcast_except,
+    .broadcast_keyed = host_broadcast_keyed,
+    .send = host_send,
+    .refuse = host_refuse,
+    .kick = host_kick,
+    .push = host_push,
+    .push_after = host_push_after,
+    .cancel = host_cancel,
+    .player_id = host_player_id,
+    .user = host_user,
+    .set_user = host_set_user,
+    .now_ms = host_now_ms,
+    .option = host_option,
+    .log = host_log,
+};
+
+const struct roomd_host *content_host(void)
+{
+    return &host;
+}
+
+const struct roomd_content *content_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(bundled) / sizeof(bundled[0]); i++) {
+        if (strcmp(bundled[i]->name, name) == 0) {
+            return bundled[i];
+        }
+    }
+    return NULL;
+}

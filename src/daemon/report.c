@@ -1,0 +1,96 @@
+#include "daemon/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/server.h"
+#include "room/room.h"
+#include "room/session.h"
+#include "wire/names.h"
+
+/* " close_slow=2 close_reset=1": the reasons that there were. */
+static void format_closes(const struct engine_stats *stats, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (int reason = 1; reason < ROOMD_CLOSE_REASON_COUNT && used < size; reason++) {
+        if (stats->closes[reason] > 0) {
+            used += (size_t)snprintf(out + used, size - used, " close_%s=%" PRIu64, close_reason_name(reason),
+                                     stats->closes[reason]);
+        }
+    }
+}
+
+static uint64_t closes_total(const struct engine_stats *stats)
+{
+    uint64_t total = 0;
+
+    for (int reason = 1; reason < ROOMD_CLOSE_REASON_COUNT; reason++) {
+        total += stats->closes[reason];
+    }
+    return total;
+}
+
+static uint64_t us(uint64_t ns)
+{
+    return ns / NS_PER_US;
+}
+
+void report_stats(const struct engine *engine)
+{
+    const struct engine_stats *stats = &engine->stats;
+    const struct net_stats *net = &engine->net.stats;
+    const struct gather *gather = &engine->net.gather;
+    char closes[1024];
+
+    format_closes(stats, closes, sizeof(closes));
+    LOG(LOG_LEVEL_INFO, "stats",
+        "sessions=%" PRIu32 " rooms=%" PRIu32 " opened=%" PRIu64 " closes=%" PRIu64 " enters=%" PRIu64
+        " leaves=%" PRIu64 " packets_in=%" PRIu64 " packets_dropped=%" PRIu64 " errors=%" PRIu64
+        " deliveries=%" PRIu64 " overwritten=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+        " reads=%" PRIu64 " writev=%" PRIu64 " short_writes=%" PRIu64 " ticks=%" PRIu64 " ticks_late=%" PRIu64
+        " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64
+        " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " chunks=%" PRIu32
+        " chunk_bytes=%" PRIu64 " cpu_s=%.3f%s",
+        engine->sessions.used, engine->lobby.count, stats->opened, closes_total(stats), stats->enters,
+        stats->leaves, stats->packets_in, stats->packets_dropped, stats->errors_sent, gather->deliveries,
+        gather->overwritten, net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes,
+        stats->ticks, stats->ticks_late, stats->ticks_skipped, stats->flushes_early,
+        us(histogram_quantile(&stats->lateness_ns, 0.99)), us(stats->lateness_ns.max), stats->jobs,
+        stats->jobs_refused, stats->job_timers_late, gather->chunks.live, gather->chunks.memory_bytes,
+        (double)clock_cpu_ns() / 1e9, closes);
+}
+
+void report_rooms(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->lobby.count; i++) {
+        const struct room *room = engine->lobby.rooms[i];
+
+        LOG(LOG_LEVEL_INFO, "room_stats",
+            "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64 " late_p99_us=%" PRIu64
+            " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64,
+            room->name, room->member_count, room->ticks, us(histogram_quantile(&room->lateness_ns, 0.5)),
+            us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
+            job_queue_count(&room->jobs));
+    }
+}
+
+void report_limits(const struct server *server)
+{
+    const struct server_config *config = &server->config.server;
+    uint64_t kept_bytes = (uint64_t)config->frame_bytes_max + NET_READ_BYTES;
+    uint64_t sessions_bytes = config->sessions_max * (sizeof(struct session) + kept_bytes);
+    uint64_t outbox_bytes = (uint64_t)server->engine.net.gather.blocks.limit * sizeof(struct outbox_block);
+    uint64_t jobs_bytes = 0;
+
+    for (uint32_t i = 0; i < server->config.room_count; i++) {
+        jobs_bytes += server->config.rooms[i].job_bytes_max;
+    }
+    LOG(LOG_LEVEL_INFO, "limits",
+        "sessions_max=%" PRIu32 " sessions_bytes=%" PRIu64 " outbox_bytes=%" PRIu64 " chunk_bytes=%" PRIu64
+        " jobs_bytes=%" PRIu64 " total_bytes=%" PRIu64,
+        config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_max_bytes, jobs_bytes,
+        sessions_bytes + outbox_bytes + config->chunk_memory_max_bytes + jobs_bytes);
+}

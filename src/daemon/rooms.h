@@ -1,0 +1,20 @@
+/* The config's rooms as running rooms. */
+#ifndef ROOMD_DAEMON_ROOMS_H
+#define ROOMD_DAEMON_ROOMS_H
+
+struct server;
+
+/* How many jobs all rooms together may have waiting for their time (push_after). */
+enum { JOB_TIMERS_MAX = 65536 };
+
+/* Opens every room of the config, in the file's order. 0, or -errno: those opened so far stay in the lobby.
+ */
+int rooms_open(struct server *server);
+
+/*
+ * Reads the config again (SIGHUP) and takes on what may change, new rooms included. Refuses the whole of it
+ * when anything is wrong, and says so in the log; the server goes on as it was.
+ */
+void rooms_reload(struct server *server);
+
+#endif

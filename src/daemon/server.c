@@ -1,0 +1,328 @@
+/*
+ * Where to begin reading. One turn of roomd has four phases, in this order:
+ *
+ *     1. server_read     epoll, accept, read, decode; packets become jobs in their rooms' queues
+ *     2. server_play     timers (ticks are timers), then the rooms' jobs: the only place where game code runs
+ *     3. server_flush    what the rooms have to say is written: one gathered write a member a tick
+ *     4. server_reap     sockets are closed and memory given back; then what changes the server itself
+ *
+ * Data goes one way: socket, frame, job, content, stream, outbox, socket. Everywhere but in phase 4, closing
+ * marks.
+ */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "content/host.h"
+#include "daemon/report.h"
+#include "daemon/rooms.h"
+#include "room/room.h"
+#include "room/scheduler.h"
+#include "room/session.h"
+
+/* Descriptors besides those of sessions: epoll, signals, listeners, the standard three, and some air. */
+enum { OTHER_DESCRIPTORS = 64 };
+
+static void server_read(struct server *server)
+{
+    struct engine *engine = &server->engine;
+    bool is_on_its_way = server->phase == SERVER_LAST_READ || server->phase == SERVER_DRAINING;
+    uint64_t timeout_ns = is_on_its_way ? 0 : scheduler_timeout_ns(engine, clock_now_ns());
+    int rc = reactor_wait(&engine->net.reactor, timeout_ns);
+
+    CHECK(rc == 0);
+    engine->now_ns = clock_now_ns();
+    reactor_dispatch(&engine->net.reactor);
+    session_run_resumable(engine);
+}
+
+static void server_play(struct server *server)
+{
+    timers_fire(&server->engine.timers, server->engine.now_ns);
+    scheduler_run(&server->engine);
+}
+
+static void server_flush(struct server *server)
+{
+    scheduler_flush(&server->engine);
+}
+
+static void server_close_listeners(struct server *server)
+{
+    while (server->listener_count > 0) {
+        listener_close(&server->listeners[--server->listener_count]);
+    }
+}
+
+static void server_kick_all(struct server *server)
+{
+    uint32_t at = 0;
+    struct session *session;
+
+    while ((session = slots_next(&server->engine.sessions, &at)) != NULL) {
+        session_close(session, ROOMD_CLOSE_SHUTDOWN, NULL);
+    }
+}
+
+static void server_flush_all(struct server *server)
+{
+    for (uint32_t i = 0; i < server->engine.lobby.count; i++) {
+        room_request_flush(server->engine.lobby.rooms[i], 0);
+    }
+}
+
+/* Takes the edges of the way down that are due. */
+static void server_advance(struct server *server)
+{
+    struct engine *engine = &server->engine;
+    bool is_overdue = server->phase != SERVER_RUNNING && engine->now_ns >= server->stop_deadline_ns;
+
+    switch (server->phase) {
+    case SERVER_RUNNING:
+    case SERVER_DONE:
+        break;
+    case SERVER_LAST_READ:
+        server_close_listeners(server);
+        engine->is_stopping = true;
+        server_flush_all(server);
+        server->phase = SERVER_DRAINING;
+        break;
+    case SERVER_DRAINING:
+        if (is_overdue || (list_is_empty(&engine->runnable) && list_is_empty(&engine->resumable) &&
+                           list_is_empty(&engine->flushing))) {
+            server_kick_all(server);
+            server->phase = engine->sessions.used > 0 ? SERVER_LINGERING : SERVER_DONE;
+        }
+        break;
+    case SERVER_LINGERING:
+        if (is_overdue || engine->sessions.used == 0) {
+            server->phase = SERVER_DONE;
+        }
+        break;
+    }
+}
+
+static void server_reap(struct server *server)
+{
+    session_reap(&server->engine);
+    if (server->wants_report) {
+        server->wants_report = false;
+        report_stats(&server->engine);
+        report_rooms(&server->engine);
+    }
+    if (server->wants_reload) {
+        server->wants_reload = false;
+        rooms_reload(server);
+    }
+    server_advance(server);
+}
+
+int server_run(struct server *server)
+{
+    while (server->phase != SERVER_DONE) {
+        server_read(server);
+        server_play(server);
+        server_flush(server);
+        server_reap(server);
+    }
+    report_stats(&server->engine);
+    report_rooms(&server->engine);
+    return server->is_forced ? 1 : 0;
+}
+
+/* The turn that is under way goes on; what the signal wants is done at its end. */
+static void server_on_signal(void *context, int signal)
+{
+    struct server *server = context;
+
+    LOG(LOG_LEVEL_INFO, "signal", "signal=%s", sigabbrev_np(signal));
+    switch (signal) {
+    case SIGHUP:
+        server->wants_reload = true;
+        break;
+    case SIGUSR1:
+        server->wants_report = true;
+        break;
+    default:
+        if (server->phase != SERVER_RUNNING) {
+            server->is_forced = true;
+            server->phase = SERVER_DONE;
+            break;
+        }
+        server->phase = SERVER_LAST_READ;
+        server->stop_deadline_ns = server->engine.now_ns + server->config.server.shutdown_timeout_ns;
+        /* So that the turn in which the deadline passes comes. */
+        timer_arm(&server->engine.timers, &server->stats_timer, server->stop_deadline_ns);
+        break;
+    }
+}
+
+static void server_on_stats(struct timer *timer, uint64_t now_ns)
+{
+    struct server *server = LIST_ENTRY(timer, struct server, stats_timer);
+    uint64_t stats_ns = server->config.server.stats_ns;
+
+    if (server->phase == SERVER_RUNNING && stats_ns > 0) {
+        report_stats(&server->engine);
+        timer_arm(&server->engine.timers, timer, now_ns + stats_ns);
+    }
+}
+
+int server_load_config(struct config *config, const char *config_path, const char *listen_override,
+                       char *error)
+{
+    int rc;
+
+    if (config_path == NULL) {
+        snprintf(error, CONFIG_ERROR_BYTES, "no memory");
+        rc = config_default(config);
+    } else {
+        rc = config_load(config, config_path, error, CONFIG_ERROR_BYTES);
+    }
+
+    if (rc == 0 && listen_override != NULL) {
+        char reason[CONFIG_ERROR_BYTES / 2];
+
+        config->server.listen_count = 0;
+        rc = config_add_listen(&config->server, listen_override, reason, sizeof(reason));
+        if (rc < 0) {
+            snprintf(error, CONFIG_ERROR_BYTES, "-l %.128s: %s", listen_override, reason);
+        }
+    }
+    for (uint32_t i = 0; rc == 0 && i < config->room_count; i++) {
+        const struct room_config *room = &config->rooms[i];
+
+        if (content_find(room->content) == NULL) {
+            snprintf(error, CONFIG_ERROR_BYTES, "%s:%d: content = %s: there is no content of that name",
+                     config_path != NULL ? config_path : "default", room->line, room->content);
+            rc = -EINVAL;
+        }
+    }
+    if (rc < 0) {
+        config_fini(config);
+    }
+    return rc;
+}
+
+static struct engine_limits engine_limits_of(const struct server_config *config)
+{
+    return (struct engine_limits){
+        .sessions_max = config->sessions_max,
+        .rooms_max = config->rooms_max,
+        .job_timers_max = JOB_TIMERS_MAX,
+        .chunk_bytes = (uint32_t)config->chunk_bytes,
+        .chunk_memory_bytes_max = config->chunk_memory_max_bytes,
+        .frame_bytes_max = config->frame_bytes_max,
+        .frame_timeout_ns = config->frame_timeout_ns,
+        .linger_ns = config->linger_ns,
+    };
+}
+
+/* As many descriptors as the system lets us have; fewer than the config's sessions need is worth saying. */
+static void raise_descriptor_limit(uint32_t sessions_max)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < (rlim_t)sessions_max + OTHER_DESCRIPTORS) {
+        LOG(LOG_LEVEL_WARN, "descriptor_limit", "limit=%llu wanted=%llu sessions_max=%u",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)sessions_max + OTHER_DESCRIPTORS,
+            sessions_max);
+    }
+}
+
+static int server_open_listeners(struct server *server)
+{
+    const struct server_config *config = &server->config.server;
+
+    for (uint32_t i = 0; i < config->listen_count; i++) {
+        struct address address;
+        struct listener *listener = &server->listeners[i];
+        char text[ADDRESS_TEXT_BYTES];
+        int rc = address_parse(&address, config->listen[i]);
+
+        if (rc == 0) {
+            rc = listener_open(listener, &server->engine.net.reactor, &server->engine.timers, &address,
+                               (int)config->accept_backlog, session_accept, &server->engine);
+        }
+        if (rc < 0) {
+            fprintf(stderr, "roomd: listen = %s: %s\n", config->listen[i], strerror(-rc));
+            return rc;
+        }
+        server->listener_count++;
+        LOG(LOG_LEVEL_INFO, "listen", "addr=%s", address_format(&listener->address, text));
+    }
+    return 0;
+}
+
+static int server_open(struct server *server)
+{
+    struct engine *engine = &server->engine;
+    int rc = timer_open(&engine->timers, &server->stats_timer, server_on_stats);
+
+    if (rc == 0) {
+        rc = signals_open(&server->signals, &engine->net.reactor, server_on_signal, server);
+    }
+    if (rc == 0) {
+        rc = rooms_open(server);
+    }
+    if (rc < 0) {
+        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        return rc;
+    }
+    return server_open_listeners(server);
+}
+
+int server_init(struct server *server, const char *config_path, const char *listen_override)
+{
+    *server = (struct server){.config_path = config_path, .listen_override = listen_override};
+    signals_init(&server->signals);
+
+    char error[CONFIG_ERROR_BYTES];
+    int rc = server_load_config(&server->config, config_path, listen_override, error);
+
+    if (rc < 0) {
+        fprintf(stderr, "roomd: %s\n", error);
+        return rc;
+    }
+    log_set_level(server->config.server.log_level);
+    raise_descriptor_limit(server->config.server.sessions_max);
+
+    struct engine_limits limits = engine_limits_of(&server->config.server);
+
+    rc = engine_init(&server->engine, &limits, clock_now_ns());
+    if (rc < 0) {
+        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        config_fini(&server->config);
+        return rc;
+    }
+    report_limits(server);
+    rc = server_open(server);
+    if (rc < 0) {
+        server_fini(server);
+        return rc;
+    }
+    if (server->config.server.stats_ns > 0) {
+        timer_arm(&server->engine.timers, &server->stats_timer,
+                  server->engine.now_ns + server->config.server.stats_ns);
+    }
+    return 0;
+}
+
+void server_fini(struct server *server)
+{
+    server_close_listeners(server);
+    signals_close(&server->signals, &server->engine.net.reactor);
+    timer_close(&server->engine.timers, &server->stats_timer);
+    engine_fini(&server->engine);
+    config_fini(&server->config);
+}

@@ -1,0 +1,59 @@
+/*
+ * The server: the whole program. It owns the engine, the listeners, the signals and the config, and turns
+ * them.
+ *
+ * The way down:
+ *
+ *     running --SIGTERM, SIGINT--> last_read --a turn--> draining --queues run dry, all flushed--> lingering
+ *     lingering --every client gone, or shutdown_timeout--> done
+ *     a second signal, from anywhere --> done
+ */
+#ifndef ROOMD_DAEMON_SERVER_H
+#define ROOMD_DAEMON_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/timers.h"
+#include "daemon/config.h"
+#include "daemon/signals.h"
+#include "net/listener.h"
+#include "room/engine.h"
+
+enum server_phase { SERVER_RUNNING, SERVER_LAST_READ, SERVER_DRAINING, SERVER_LINGERING, SERVER_DONE };
+
+struct server {
+    struct engine engine;
+    struct config config;
+    const char *config_path;     /* NULL: none; what SIGHUP reads again */
+    const char *listen_override; /* -l; NULL: none */
+    struct listener listeners[CONFIG_LISTEN_MAX];
+    uint32_t listener_count;
+    struct signals signals;
+    struct timer stats_timer;
+    uint64_t stop_deadline_ns;
+    enum server_phase phase;
+    bool is_forced; /* by a second signal */
+    bool wants_reload;
+    bool wants_report;
+};
+
+/*
+ * Reads the config (`config_path` NULL: the default) and, if it is sound, opens everything that it names.
+ * Says what is wrong on stderr. 0, or -errno and nothing is left open. `server` is large: it belongs on the
+ * heap.
+ */
+int server_init(struct server *server, const char *config_path, const char *listen_override);
+void server_fini(struct server *server);
+
+/*
+ * Reads the config alone and checks all that can be checked without opening anything. 0; or -errno, `config`
+ * is empty and `error` (CONFIG_ERROR_BYTES) says what is wrong.
+ */
+int server_load_config(struct config *config, const char *config_path, const char *listen_override,
+                       char *error);
+
+/* Turns until it has been told to end. 0, or 1 when it was forced. */
+int server_run(struct server *server);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * Outboxes: what one receiver is still to be sent, as slices of chunks, in order. It holds no bytes of its
+ * own: what a slow receiver costs is the slices and the chunks that they pin.
+ *
+ *     1. `bytes` and `slices` are the sums over all blocks; both are 0 exactly when `first` is NULL.
+ *     2. each slice holds one reference on its chunk, let go when its last byte is consumed.
+ *     3. an empty outbox owns no memory.
+ */
+#ifndef ROOMD_GATHER_OUTBOX_H
+#define ROOMD_GATHER_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/pool.h"
+#include "gather/chunk.h"
+
+struct slice {
+    struct chunk *chunk;
+    uint32_t offset;
+    uint32_t bytes;
+};
+
+enum { OUTBOX_BLOCK_SLICES = 14 };
+
+struct outbox_block {
+    struct outbox_block *next;
+    uint64_t since_ns; /* when its first slice was pushed */
+    uint16_t first;    /* the first slice that is left */
+    uint16_t end;      /* one past the last */
+    struct slice slices[OUTBOX_BLOCK_SLICES];
+};
+
+struct outbox {
+    struct outbox_block *first;
+    struct outbox_block *last;
+    uint32_t bytes;
+    uint32_t slices;
+};
+
+void outbox_init(struct outbox *outbox);
+/* Lets go of whatever is left. `blocks` is the pool that every push of this outbox was given. */
+void outbox_clear(struct outbox *outbox, struct pool *blocks);
+
+static inline bool outbox_is_empty(const struct outbox *outbox)
+{
+    return outbox->first == NULL;
+}
+
+/*
+ * Adds `bytes` (1 or more) of `chunk` at the tail, as part of the last slice when they follow on it. Takes a
+ * reference of its own. 0; -ENOMEM when the pool has no block left, -EOVERFLOW beyond 4 GiB: nothing has
+ * changed then.
+ */
+int outbox_push(struct outbox *outbox, struct pool *blocks, struct chunk *chunk, uint32_t offset,
+                uint32_t bytes, uint64_t now_ns);
+
+/* Describes the front of the outbox in at most `iov_max` vectors; returns how many. Valid until the next push
+ * or consume. */
+int outbox_iovecs(const struct outbox *outbox, struct iovec *iov, int iov_max);
+
+/* The first `bytes` (at most outbox->bytes) have been sent: lets go of what they covered. */
+void outbox_consume(struct outbox *outbox, struct pool *blocks, size_t bytes);
+
+/*
+ * When the oldest bytes that wait were pushed, to within one block of slices (never later than the truth);
+ * UINT64_MAX when empty.
+ */
+uint64_t outbox_oldest_ns(const struct outbox *outbox);
+
+#endif

@@ -1,0 +1,186 @@
+#include "gather/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+
+void gather_init(struct gather *gather, uint32_t chunk_bytes, uint64_t chunk_memory_bytes_max,
+                 uint32_t blocks_max)
+{
+    *gather = (struct gather){0};
+    chunk_pool_init(&gather->chunks, chunk_bytes, chunk_memory_bytes_max);
+    pool_init(&gather->blocks, "outbox_block", sizeof(struct outbox_block), blocks_max);
+}
+
+void gather_fini(struct gather *gather)
+{
+    pool_fini(&gather->blocks);
+    chunk_pool_fini(&gather->chunks);
+}
+
+void reader_init(struct reader *reader)
+{
+    *reader = (struct reader){0};
+}
+
+void reader_fini(struct reader *reader, struct gather *gather)
+{
+    outbox_clear(&reader->outbox, &gather->blocks);
+    free(reader->many);
+    *reader = (struct reader){0};
+}
+
+static struct follow *reader_follows(struct reader *reader)
+{
+    return reader->many != NULL ? reader->many : &reader->one;
+}
+
+static struct follow *reader_find(struct reader *reader, const struct stream *stream)
+{
+    struct follow *follows = reader_follows(reader);
+
+    for (uint16_t i = 0; i < reader->count; i++) {
+        if (follows[i].stream == stream) {
+            return &follows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Makes place for one follow more. 0, -ENOMEM or -ENOSPC. */
+static int reader_grow(struct reader *reader)
+{
+    uint16_t capacity = reader->many != NULL ? reader->capacity : 1;
+
+    if (reader->count < capacity) {
+        return 0;
+    }
+    if (reader->count == READER_FOLLOWS_MAX) {
+        return -ENOSPC;
+    }
+    capacity = reader->many != NULL ? (uint16_t)(capacity * 2) : 16;
+
+    struct follow *many = realloc(reader->many, capacity * sizeof(*many));
+
+    if (many == NULL) {
+        return -ENOMEM;
+    }
+    if (reader->many == NULL) {
+        many[0] = reader->one;
+    }
+    reader->many = many;
+    reader->capacity = capacity;
+    return 0;
+}
+
+int reader_follow(struct reader *reader, struct stream *stream)
+{
+    if (reader_find(reader, stream) != NULL) {
+        return -EALREADY;
+    }
+
+    int rc = reader_grow(reader);
+
+    if (rc < 0) {
+        return rc;
+    }
+    reader_follows(reader)[reader->count++] =
+        (struct follow){.stream = stream, .seen = stream->end, .seen_packets = stream->packets};
+    return 0;
+}
+
+void reader_unfollow(struct reader *reader, struct stream *stream)
+{
+    struct follow *follow = reader_find(reader, stream);
+
+    if (follow != NULL) {
+        *follow = reader_follows(reader)[--reader->count];
+    }
+}
+
+static int follow_pull(struct follow *follow, struct outbox *outbox, struct gather *gather, uint64_t now_ns)
+{
+    struct stream *stream = follow->stream;
+    struct chunk *chunk = stream->head;
+
+    if (follow->seen == stream->end) {
+        return 0;
+    }
+    CHECK(chunk != NULL && chunk->base <= follow->seen);
+    stream->pulled = stream->end;
+    while (chunk->base + chunk->used <= follow->seen) {
+        chunk = chunk->next;
+    }
+    for (; chunk != NULL; chunk = chunk->next) {
+        uint32_t offset = (uint32_t)(follow->seen - chunk->base);
+        uint32_t bytes = chunk->used - offset;
+
+        if (bytes == 0) {
+            continue; /* reserved and never committed */
+        }
+
+        int rc = outbox_push(outbox, &gather->blocks, chunk, offset, bytes, now_ns);
+
+        if (rc < 0) {
+            gather->outbox_refused++;
+            return rc;
+        }
+        follow->seen += bytes;
+    }
+    gather->deliveries += stream->packets - follow->seen_packets;
+    follow->seen_packets = stream->packets;
+    return 0;
+}
+
+int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
+{
+    struct follow *follows = reader_follows(reader);
+
+    for (uint16_t i = 0; i < reader->count; i++) {
+        int rc = follow_pull(&follows[i], &reader->outbox, gather, now_ns);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+void reader_skip(struct reader *reader, struct stream *stream)
+{
+    struct follow *follow = reader_find(reader, stream);
+
+    if (follow != NULL) {
+        follow->seen = stream->end;
+        follow->seen_packets = stream->packets;
+    }
+}
+
+int reader_send(struct reader *reader, struct gather *gather, struct stream *private_stream,
+                const void *packet, size_t bytes, uint64_t now_ns)
+{
+    int rc = reader_pull(reader, gather, now_ns);
+
+    if (rc < 0) {
+        return rc;
+    }
+    stream_trim(private_stream,
+                private_stream->end); /* nobody follows it: what slices hold, they hold themselves */
+    rc = stream_append(private_stream, packet, bytes);
+    if (rc < 0) {
+        gather->outbox_refused++;
+        return rc;
+    }
+
+    struct chunk *chunk = private_stream->tail;
+
+    rc = outbox_push(&reader->outbox, &gather->blocks, chunk, chunk->used - (uint32_t)bytes, (uint32_t)bytes,
+                     now_ns);
+    if (rc < 0) {
+        gather->outbox_refused++;
+        return rc;
+    }
+    gather->deliveries++;
+    return 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * Readers: one receiver's side of the gather floor. It follows streams, each at a position of its own
+ * (`seen`), and owns an outbox. pull is the only primitive: it turns "from seen to the end" of each followed
+ * stream into slices at the tail of the outbox.
+ *
+ *     1. for each follow: trimmed part of the stream <= seen <= stream->end.
+ *     2. a stream is followed at most once by one reader.
+ *     3. what a receiver gets is, stream by stream, what was appended from its follow to its unfollow, each
+ * byte once; a private packet comes after everything that was appended before it.
+ */
+#ifndef ROOMD_GATHER_READER_H
+#define ROOMD_GATHER_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "gather/chunk.h"
+#include "gather/outbox.h"
+#include "gather/stream.h"
+
+/* What all readers and streams of a process share. */
+struct gather {
+    struct chunk_pool chunks;
+    struct pool blocks;      /* struct outbox_block */
+    uint64_t deliveries;     /* packets pulled into outboxes, private ones included */
+    uint64_t overwritten;    /* keyed packets that replaced one nobody had pulled */
+    uint64_t outbox_refused; /* pulls and sends that found no memory */
+};
+
+void gather_init(struct gather *gather, uint32_t chunk_bytes, uint64_t chunk_memory_bytes_max,
+                 uint32_t blocks_max);
+/* Every reader and stream must be finished. */
+void gather_fini(struct gather *gather);
+
+struct follow {
+    struct stream *stream;
+    uint64_t seen;
+    uint32_t seen_packets;
+};
+
+struct reader {
+    struct outbox outbox;
+    struct follow one;   /* the ordinary case: one stream, no memory of its own */
+    struct follow *many; /* NULL while `one` is enough */
+    uint16_t count;
+    uint16_t capacity; /* of `many` */
+};
+
+enum { READER_FOLLOWS_MAX = 4096 };
+
+void reader_init(struct reader *reader);
+/* Forgets every position and drops the outbox. */
+void reader_fini(struct reader *reader, struct gather *gather);
+
+/* Follows `stream` from its end on. 0, -ENOMEM, -EALREADY, or -ENOSPC beyond READER_FOLLOWS_MAX. */
+int reader_follow(struct reader *reader, struct stream *stream);
+/* Forgets the position: what was not pulled is not sent. Nothing happens when the stream is not followed. */
+void reader_unfollow(struct reader *reader, struct stream *stream);
+
+/* 0, or -ENOMEM or -EOVERFLOW: what was pulled up to then is in the outbox, the rest is still to be pulled.
+ */
+int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns);
+
+/* Takes the position of a followed stream to its end: what lies between is not sent to this reader. */
+void reader_skip(struct reader *reader, struct stream *stream);
+
+/*
+ * One packet for this reader alone, behind all that it should have seen before: pulls, appends to
+ * `private_stream` (which nobody follows) and pushes that slice. 0, -ENOMEM or -EOVERFLOW.
+ */
+int reader_send(struct reader *reader, struct gather *gather, struct stream *private_stream,
+                const void *packet, size_t bytes, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,189 @@
+#include "gather/stream.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+/*
+ * Where the last packet of each key lies: open addressing with linear probing. An entry whose packet has been
+ * pulled is as good as empty. All of them become so at the same moment, since pulling always goes to the end;
+ * that is why probing past such entries is never needed.
+ */
+struct stream_key {
+    uint64_t key;
+    uint64_t position;
+    uint8_t *packet;
+    size_t bytes; /* 0: never used */
+};
+
+struct stream_keys {
+    size_t mask; /* entries - 1; a power of two */
+    size_t live; /* entries whose packets lie at or after `live_from` */
+    uint64_t live_from;
+    struct stream_key entries[];
+};
+
+enum { STREAM_KEYS_MIN = 64 };
+
+void stream_init(struct stream *stream, struct chunk_pool *chunks)
+{
+    *stream = (struct stream){.chunks = chunks};
+}
+
+void stream_fini(struct stream *stream)
+{
+    while (stream->head != NULL) {
+        struct chunk *chunk = stream->head;
+
+        stream->head = chunk->next;
+        chunk_unref(chunk);
+    }
+    free(stream->keys);
+    *stream = (struct stream){.chunks = stream->chunks};
+}
+
+uint8_t *stream_reserve(struct stream *stream, size_t bytes)
+{
+    CHECK(bytes > 0);
+    if (stream->tail == NULL || bytes > stream->tail->size - stream->tail->used) {
+        struct chunk *chunk = chunk_open(stream->chunks, bytes);
+
+        if (chunk == NULL) {
+            return NULL;
+        }
+        chunk->base = stream->end;
+        if (stream->tail != NULL) {
+            stream->tail->next = chunk;
+        } else {
+            stream->head = chunk;
+        }
+        stream->tail = chunk;
+    }
+    return stream->tail->bytes + stream->tail->used;
+}
+
+void stream_commit(struct stream *stream, size_t bytes)
+{
+    CHECK(stream->tail != NULL && bytes <= stream->tail->size - stream->tail->used);
+    stream->tail->used += (uint32_t)bytes;
+    stream->end += bytes;
+    stream->packets++;
+}
+
+int stream_append(struct stream *stream, const void *packet, size_t bytes)
+{
+    uint8_t *room = stream_reserve(stream, bytes);
+
+    if (room == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(room, packet, bytes);
+    stream_commit(stream, bytes);
+    return 0;
+}
+
+/* The entry of `key`, or the free one where it would go. The table always has a free one. */
+static struct stream_key *stream_keys_find(struct stream_keys *keys, uint64_t key, uint64_t pulled)
+{
+    for (size_t at = hash_u64(key) & keys->mask;; at = (at + 1) & keys->mask) {
+        struct stream_key *entry = &keys->entries[at];
+
+        if (entry->bytes == 0 || entry->position < pulled || entry->key == key) {
+            return entry;
+        }
+    }
+}
+
+/* Makes sure that one more live entry leaves the table at most half full. 0 or -ENOMEM. */
+static int stream_keys_grow(struct stream *stream)
+{
+    struct stream_keys *old = stream->keys;
+
+    if (old != NULL && old->live_from != stream->pulled) {
+        old->live = 0;
+        old->live_from = stream->pulled;
+    }
+    if (old != NULL && (old->live + 1) * 2 <= old->mask + 1) {
+        return 0;
+    }
+
+    size_t count = old == NULL ? STREAM_KEYS_MIN : (old->mask + 1) * 2;
+    struct stream_keys *keys = calloc(1, sizeof(*keys) + count * sizeof(keys->entries[0]));
+
+    if (keys == NULL) {
+        return -ENOMEM;
+    }
+    keys->mask = count - 1;
+    keys->live_from = stream->pulled;
+    for (size_t i = 0; old != NULL && i <= old->mask; i++) {
+        const struct stream_key *entry = &old->entries[i];
+
+        if (entry->bytes != 0 && entry->position >= stream->pulled) {
+            *stream_keys_find(keys, entry->key, stream->pulled) = *entry;
+            keys->live++;
+        }
+    }
+    free(old);
+    stream->keys = keys;
+    return 0;
+}
+
+int stream_append_keyed(struct stream *stream, uint64_t key, const void *packet, size_t bytes)
+{
+    if (stream_keys_grow(stream) < 0) {
+        return -ENOMEM;
+    }
+
+    struct stream_key *entry = stream_keys_find(stream->keys, key, stream->pulled);
+    bool is_live = entry->bytes != 0 && entry->position >= stream->pulled;
+
+    if (is_live && entry->bytes == bytes) {
+        memcpy(entry->packet, packet, bytes);
+        return 1;
+    }
+
+    uint64_t position = stream->end;
+    int rc = stream_append(stream, packet, bytes);
+
+    if (rc < 0) {
+        return rc;
+    }
+    stream->keys->live += is_live ? 0 : 1;
+    *entry = (struct stream_key){
+        .key = key,
+        .position = position,
+        .packet = stream->tail->bytes + stream->tail->used - bytes,
+        .bytes = bytes,
+    };
+    return 0;
+}
+
+void stream_trim(struct stream *stream, uint64_t position)
+{
+    struct chunk *tail = stream->tail;
+
+    CHECK(position <= stream->end);
+    if (stream->pulled < position) {
+        stream->pulled = stream->end;
+    }
+    while (stream->head != tail && stream->head->base + stream->head->used <= position) {
+        struct chunk *chunk = stream->head;
+
+        stream->head = chunk->next;
+        chunk_unref(chunk);
+    }
+    if (tail != NULL && stream->head == tail && position == stream->end && tail->refs == 1) {
+        if (tail->size > stream->chunks->chunk_bytes) {
+            stream->head = NULL;
+            stream->tail = NULL;
+            chunk_unref(tail);
+            return;
+        }
+        tail->base = stream->end;
+        tail->used = 0;
+    }
+}

@@ -1,0 +1,65 @@
+/*
+ * Streams: append-only logs of packets. A packet meant for many is appended once; its readers each hold a
+ * position.
+ *
+ *     head -> [chunk] -> [chunk] -> [chunk] <- tail
+ *             ^ base                   ^ base + used = end
+ *
+ *     1. positions are bytes ever appended, from 0; they never go back and are never used again.
+ *     2. the stream holds one reference on every chunk from head to tail; chunks follow each other without a
+ * gap.
+ *     3. a packet never spans two chunks.
+ *     4. what lies before the position given to stream_trim is gone from the stream (slices may still hold
+ * it).
+ *     5. nobody has pulled beyond `pulled`: a keyed packet at or after it may still be overwritten in place.
+ * It only ever moves to the end, so that all keyed packets stop being overwritable at once.
+ */
+#ifndef ROOMD_GATHER_STREAM_H
+#define ROOMD_GATHER_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gather/chunk.h"
+
+struct stream_keys;
+
+struct stream {
+    struct chunk_pool *chunks;
+    struct chunk *head; /* NULL until the first append */
+    struct chunk *tail;
+    struct stream_keys *keys; /* NULL until the first keyed packet */
+    uint64_t end;
+    uint64_t pulled;
+    uint32_t packets; /* ever appended; wraps, only differences count */
+};
+
+/* An empty stream that owns no memory yet. */
+void stream_init(struct stream *stream, struct chunk_pool *chunks);
+/* Lets its chunks go. Readers must have unfollowed; slices that they pulled stay good. */
+void stream_fini(struct stream *stream);
+
+/*
+ * Room for a packet of `bytes` (1 or more) at the end, contiguous and owned by the caller until stream_commit
+ * of the same size. NULL when there is no memory; nothing has changed then, as it has not when commit is
+ * never called.
+ */
+uint8_t *stream_reserve(struct stream *stream, size_t bytes);
+void stream_commit(struct stream *stream, size_t bytes);
+
+/* Reserve, copy, commit. 0 or -ENOMEM. */
+int stream_append(struct stream *stream, const void *packet, size_t bytes);
+
+/*
+ * The newest state of `key`: overwrites the last packet of that key in place when it has the same size and
+ * nobody has pulled it yet, otherwise appends. Returns 0 when appended, 1 when overwritten, or -ENOMEM.
+ */
+int stream_append_keyed(struct stream *stream, uint64_t key, const void *packet, size_t bytes);
+
+/*
+ * Every reader has pulled up to `position`: lets go of the chunks before it; when all is read and nobody else
+ * holds the tail, the tail is rewound in place, so that a steady stream allocates nothing.
+ */
+void stream_trim(struct stream *stream, uint64_t position);
+
+#endif

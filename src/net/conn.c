@@ -1,0 +1,189 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* The vectors of one gathered write, and how many such writes one connection gets in a row. */
+enum { CONN_IOVECS_MAX = 64, CONN_WRITES_MAX = 4 };
+
+int conn_open(struct conn *conn, struct net *net, int fd,
+              void (*on_ready)(struct source *source, uint32_t events))
+{
+    *conn = (struct conn){.source = {.fd = fd, .on_ready = on_ready}};
+    reader_init(&conn->reader);
+    (void)sys_set_nodelay(fd); /* fails on unix sockets, which do not delay */
+
+    int rc = reactor_add(&net->reactor, &conn->source, EPOLLIN);
+
+    if (rc < 0) {
+        sys_close(fd);
+        conn->source.fd = -1;
+    }
+    return rc;
+}
+
+void conn_close(struct conn *conn, struct net *net)
+{
+    if (conn->source.fd < 0) {
+        return;
+    }
+    if (!conn->is_detached) {
+        reactor_remove(&net->reactor, &conn->source);
+    }
+    sys_close(conn->source.fd);
+    conn->source.fd = -1;
+    reader_fini(&conn->reader, &net->gather);
+    free(conn->kept);
+    conn->kept = NULL;
+    conn->kept_bytes = 0;
+}
+
+size_t conn_reread(struct conn *conn, struct net *net)
+{
+    size_t bytes = conn->kept_bytes;
+
+    if (conn->kept != NULL) {
+        CHECK(bytes <= sizeof(net->scratch) - NET_READ_BYTES);
+        memcpy(net->scratch, conn->kept, bytes);
+        free(conn->kept);
+        conn->kept = NULL;
+        conn->kept_bytes = 0;
+    }
+    return bytes;
+}
+
+ssize_t conn_read(struct conn *conn, struct net *net)
+{
+    ssize_t got = sys_recv(conn->source.fd, net->scratch + conn->kept_bytes, NET_READ_BYTES);
+
+    net->stats.reads++;
+    if (got <= 0) {
+        return got == -EINTR ? -EAGAIN : got;
+    }
+    net->stats.bytes_in += (uint64_t)got;
+    return got + (ssize_t)conn_reread(conn, net);
+}
+
+int conn_keep(struct conn *conn, const uint8_t *bytes, size_t size)
+{
+    CHECK(conn->kept == NULL && size > 0 && size <= sizeof(((struct net *)0)->scratch) - NET_READ_BYTES);
+    conn->kept = malloc(size);
+    if (conn->kept == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(conn->kept, bytes, size);
+    conn->kept_bytes = (uint32_t)size;
+    return 0;
+}
+
+int conn_pause(struct conn *conn, struct net *net, uint32_t events)
+{
+    if (conn->is_detached) {
+        return 0;
+    }
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        reactor_remove(&net->reactor, &conn->source);
+        conn->is_detached = true;
+        return 0;
+    }
+    return reactor_change(&net->reactor, &conn->source, conn->source.events & ~(uint32_t)EPOLLIN);
+}
+
+int conn_resume(struct conn *conn, struct net *net)
+{
+    if (conn->is_detached) {
+        conn->is_detached = false;
+        return reactor_add(&net->reactor, &conn->source,
+                           EPOLLIN | (conn->is_blocked ? (uint32_t)EPOLLOUT : 0));
+    }
+    return reactor_change(&net->reactor, &conn->source, conn->source.events | EPOLLIN);
+}
+
+static int conn_watch_output(struct conn *conn, struct net *net, bool is_blocked)
+{
+    uint32_t events = conn->source.events & ~(uint32_t)EPOLLOUT;
+
+    conn->is_blocked = is_blocked;
+    if (conn->is_detached) {
+        return 0;
+    }
+    return reactor_change(&net->reactor, &conn->source, is_blocked ? events | EPOLLOUT : events);
+}
+
+/* One gathered write. 1: the kernel took all that it was offered, 0: it did not, or -errno. */
+static int conn_write_once(struct conn *conn, struct net *net)
+{
+    struct outbox *outbox = &conn->reader.outbox;
+    struct iovec iov[CONN_IOVECS_MAX];
+    int count = outbox_iovecs(outbox, iov, CONN_IOVECS_MAX);
+    size_t offered = 0;
+
+    for (int i = 0; i < count; i++) {
+        offered += iov[i].iov_len;
+    }
+
+    ssize_t sent = sys_writev(conn->source.fd, iov, count);
+
+    net->stats.writevs++;
+    if (sent < 0) {
+        if (sent != -EAGAIN && sent != -EINTR) {
+            return (int)sent;
+        }
+        sent = 0;
+    }
+    net->stats.bytes_out += (uint64_t)sent;
+    outbox_consume(outbox, &net->gather.blocks, (size_t)sent);
+    if ((size_t)sent < offered) {
+        net->stats.short_writes++;
+        return 0;
+    }
+    return 1;
+}
+
+int conn_write(struct conn *conn, struct net *net)
+{
+    struct outbox *outbox = &conn->reader.outbox;
+
+    for (int i = 0; i < CONN_WRITES_MAX && !outbox_is_empty(outbox); i++) {
+        int rc = conn_write_once(conn, net);
+
+        if (rc < 0) {
+            return rc;
+        }
+        if (rc == 0) {
+            break;
+        }
+    }
+    return conn_watch_output(conn, net, !outbox_is_empty(outbox));
+}
+
+void conn_finish_writing(struct conn *conn)
+{
+    (void)sys_shutdown_write(conn->source.fd);
+}
+
+const char *conn_peer(const struct conn *conn, char *text)
+{
+    struct address address = {.bytes = sizeof(address.storage)};
+
+    if (conn->source.fd < 0 ||
+        sys_getpeername(conn->source.fd, (struct sockaddr *)&address.storage, &address.bytes) < 0) {
+        address.storage.ss_family = AF_UNSPEC;
+    }
+    return address_format(&address, text);
+}
+
+void conn_refuse(int fd, const uint8_t *bytes, size_t size)
+{
+    uint8_t unread[1024];
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+
+    /* Input that is left unread would make the close a reset, which may take the farewell with it. */
+    (void)sys_recv(fd, unread, sizeof(unread));
+    (void)sys_writev(fd, &iov, 1);
+    (void)sys_shutdown_write(fd);
+    (void)sys_close(fd);
+}

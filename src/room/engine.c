@@ -1,0 +1,84 @@
+#include "room/engine.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "room/job_timer.h"
+#include "room/room.h"
+#include "room/session.h"
+
+/* Outbox blocks are bounded by what all sessions may hold together; the first block of each is the ordinary
+ * case. */
+static uint32_t blocks_max(const struct engine_limits *limits)
+{
+    uint64_t blocks = (uint64_t)limits->sessions_max * 8 + 1024;
+
+    return blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
+}
+
+static void engine_init_lists(struct engine *engine)
+{
+    list_init(&engine->dirty);
+    list_init(&engine->resumable);
+    list_init(&engine->ended);
+    list_init(&engine->partial);
+    list_init(&engine->lingering);
+    list_init(&engine->blocked);
+    list_init(&engine->runnable);
+    list_init(&engine->flushing);
+}
+
+static void engine_free(struct engine *engine)
+{
+    timer_close(&engine->timers, &engine->deadline_timer);
+    timer_close(&engine->timers, &engine->blocked_timer);
+    stream_fini(&engine->private_stream);
+    lobby_fini(&engine->lobby);
+    slots_fini(&engine->sessions);
+    slots_fini(&engine->job_timers);
+    pool_fini(&engine->session_pool);
+    pool_fini(&engine->job_timer_pool);
+    gather_fini(&engine->net.gather);
+    timers_fini(&engine->timers);
+}
+
+int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns)
+{
+    *engine = (struct engine){.limits = *limits, .now_ns = now_ns};
+    engine_init_lists(engine);
+    histogram_init(&engine->stats.lateness_ns);
+    timers_init(&engine->timers);
+    gather_init(&engine->net.gather, limits->chunk_bytes, limits->chunk_memory_bytes_max, blocks_max(limits));
+    stream_init(&engine->private_stream, &engine->net.gather.chunks);
+    pool_init(&engine->session_pool, "session", sizeof(struct session), limits->sessions_max);
+    pool_init(&engine->job_timer_pool, "job_timer", sizeof(struct job_timer), limits->job_timers_max);
+
+    int rc = slots_init(&engine->sessions, limits->sessions_max);
+
+    rc = rc < 0 ? rc : slots_init(&engine->job_timers, limits->job_timers_max);
+    rc = rc < 0 ? rc : lobby_init(&engine->lobby, limits->rooms_max);
+    rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->deadline_timer, session_check_deadlines);
+    rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->blocked_timer, session_check_blocked);
+    rc = rc < 0 ? rc : reactor_init(&engine->net.reactor);
+    if (rc < 0) {
+        engine_free(engine);
+    }
+    return rc;
+}
+
+void engine_fini(struct engine *engine)
+{
+    uint32_t at = 0;
+    struct session *session;
+
+    while ((session = slots_next(&engine->sessions, &at)) != NULL) {
+        session_close(session, ROOMD_CLOSE_SHUTDOWN, NULL);
+        session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL); /* nobody waits for it to read that */
+    }
+    while (engine->lobby.count > 0) {
+        room_close(engine->lobby.rooms[engine->lobby.count - 1]);
+    }
+    session_reap(engine);
+    reactor_fini(&engine->net.reactor);
+    engine_free(engine);
+}

@@ -1,0 +1,98 @@
+/*
+ * The engine: what sessions and rooms share, one a process. The daemon's server owns it and turns it.
+ *
+ * Who is on which list:
+ *
+ *     dirty      sessions with something to write, or to give up, at the end of this turn
+ *     resumable  sessions that were paused and may go on reading
+ *     ended      sessions whose socket is to be closed in this turn's reap
+ *     partial    sessions that owe the rest of a frame, by deadline
+ *     lingering  sessions that were told S_KICK and have until their deadline to read it
+ *     blocked    sessions whose socket takes no more
+ *     runnable   rooms with jobs to run
+ *     flushing   rooms in a round of flushing
+ */
+#ifndef ROOMD_ROOM_ENGINE_H
+#define ROOMD_ROOM_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/slots.h"
+#include "base/timers.h"
+#include "gather/stream.h"
+#include "net/conn.h"
+#include "room/lobby.h"
+#include "roomd/wire.h"
+
+/* A tick that starts later than this after its due time is counted as late. */
+#define TICK_LATE_NS (5 * NS_PER_MS)
+
+struct engine_limits {
+    uint32_t sessions_max;
+    uint32_t rooms_max;
+    uint32_t job_timers_max;
+    uint32_t chunk_bytes;
+    uint64_t chunk_memory_bytes_max;
+    /* These may change while the engine runs. */
+    uint32_t frame_bytes_max;
+    uint64_t frame_timeout_ns;
+    uint64_t linger_ns;
+};
+
+/* Counters, from the start of the process. */
+struct engine_stats {
+    uint64_t opened;
+    uint64_t closes[ROOMD_CLOSE_REASON_COUNT];
+    uint64_t packets_in;
+    uint64_t packets_dropped; /* from players who were in no room, or out of it by the time the packet ran */
+    uint64_t errors_sent;     /* S_ERROR */
+    uint64_t jobs;
+    uint64_t jobs_refused; /* the queue was full: the sender waited */
+    uint64_t job_timers_late;
+    uint64_t enters;
+    uint64_t leaves;
+    uint64_t ticks;
+    uint64_t ticks_late;
+    uint64_t ticks_skipped;
+    uint64_t flushes_early;
+    struct histogram lateness_ns; /* from a tick's due time to the start of its flush */
+};
+
+struct engine {
+    struct net net;
+    struct timers timers;
+    struct engine_limits limits;
+    struct engine_stats stats;
+    struct lobby lobby;
+    struct slots sessions;
+    struct pool session_pool;
+    struct slots job_timers;
+    struct pool job_timer_pool;
+    struct stream private_stream; /* packets for one session that is in no room */
+    struct list dirty;
+    struct list resumable;
+    struct list ended;
+    struct list partial;
+    struct list lingering;
+    struct list blocked;
+    struct list runnable;
+    struct list flushing;
+    struct timer deadline_timer; /* of partial and lingering */
+    struct timer blocked_timer;  /* looks at blocked once a second */
+    uint64_t now_ns;             /* the turn's clock */
+    uint32_t next_player;
+    bool is_stopping; /* no more input is read */
+    uint8_t job_payload[ROOMD_PAYLOAD_BYTES_MAX];
+};
+
+/* 0 or -errno; nothing is left behind on failure. */
+int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns);
+/* Ends every session and closes every room, without a word to anyone; then frees. */
+void engine_fini(struct engine *engine);
+
+#endif

@@ -1,0 +1,75 @@
+#include "room/scheduler.h"
+
+#include "room/engine.h"
+#include "room/room.h"
+#include "room/session.h"
+
+void scheduler_run(struct engine *engine)
+{
+    struct list turn;
+    struct list *node;
+
+    list_init(&turn);
+    list_splice(&turn, &engine->runnable);
+    while ((node = list_pop(&turn)) != NULL) {
+        struct room *room = LIST_ENTRY(node, struct room, runnable_link);
+
+        if (room_run(room) && !list_is_linked(node)) {
+            list_push(&engine->runnable, node);
+        }
+    }
+}
+
+static void scheduler_flush_dirty(struct engine *engine)
+{
+    struct list turn;
+    struct list *node;
+
+    list_init(&turn);
+    list_splice(&turn, &engine->dirty);
+    while ((node = list_pop(&turn)) != NULL) {
+        session_flush(LIST_ENTRY(node, struct session, dirty_link));
+    }
+}
+
+void scheduler_flush(struct engine *engine)
+{
+    scheduler_flush_dirty(engine);
+    if (list_is_empty(&engine->flushing)) {
+        return;
+    }
+
+    uint64_t now_ns = clock_now_ns();
+    uint64_t turn_until_ns = now_ns + FLUSH_TURN_NS;
+    struct list turn;
+
+    list_init(&turn);
+    list_splice(&turn, &engine->flushing);
+    while (!list_is_empty(&turn) && now_ns < turn_until_ns) {
+        struct list *node = list_pop(&turn);
+        struct room *room = LIST_ENTRY(node, struct room, flushing_link);
+
+        if (!room_flush_piece(room, now_ns + FLUSH_PIECE_NS)) {
+            list_push(&engine->flushing, node);
+        }
+        now_ns = clock_now_ns();
+    }
+    /* Those whose turn did not come are first in the next one. */
+    list_splice(&turn, &engine->flushing);
+    list_splice(&engine->flushing, &turn);
+}
+
+uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns)
+{
+    uint64_t next_ns = timers_next_ns(&engine->timers);
+
+    if (!list_is_empty(&engine->runnable) || !list_is_empty(&engine->flushing) ||
+        !list_is_empty(&engine->dirty) || !list_is_empty(&engine->resumable) ||
+        !list_is_empty(&engine->ended)) {
+        return 0;
+    }
+    if (next_ns == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    return next_ns > now_ns ? next_ns - now_ns : 0;
+}

@@ -1,0 +1,24 @@
+/*
+ * The scheduler: which rooms run jobs, and which are flushed, in one turn. Both are rounds by turns: what
+ * does not fit in this turn goes to the end of the line, so that no room delays another.
+ */
+#ifndef ROOMD_ROOM_SCHEDULER_H
+#define ROOMD_ROOM_SCHEDULER_H
+
+#include <stdint.h>
+
+struct engine;
+
+/* How long one room's flush may take before the others, and the next turn's input, get their chance. */
+#define FLUSH_PIECE_NS (1 * NS_PER_MS)
+/* How long all flushing of one turn may take. */
+#define FLUSH_TURN_NS (2 * NS_PER_MS)
+
+/* Phase 2: every runnable room runs its share. */
+void scheduler_run(struct engine *engine);
+/* Phase 3: dirty sessions, then pieces of the rounds under way. */
+void scheduler_flush(struct engine *engine);
+/* How long the next turn may wait for I/O: 0 while there is work, UINT64_MAX when nothing is ever due. */
+uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns);
+
+#endif

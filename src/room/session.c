@@ -1,0 +1,464 @@
+#include "room/session.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "room/engine.h"
+#include "room/room.h"
+#include "wire/control.h"
+#include "wire/names.h"
+
+/* What a session that is in no room may be owed: the engine's answers. */
+enum { NOWHERE_OUTBOX_BYTES_MAX = 64 * 1024, NOWHERE_OUTBOX_SLICES_MAX = 1024 };
+#define NOWHERE_OUTBOX_AGE_MAX_NS (10 * NS_PER_S)
+#define BLOCKED_CHECK_NS          (1 * NS_PER_S)
+
+static void session_refuse(struct engine *engine, int fd, enum roomd_close_reason reason)
+{
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    engine->stats.closes[reason]++;
+    engine->stats.opened++;
+    conn_refuse(fd, frame, control_put_kick(frame, reason, NULL));
+}
+
+/* A session that exists and is found by its id, without a connection yet; NULL when there is no memory. */
+static struct session *session_allocate(struct engine *engine)
+{
+    struct session *session = pool_take(&engine->session_pool);
+
+    if (session == NULL) {
+        return NULL;
+    }
+    *session = (struct session){.engine = engine};
+    session->id = slots_add(&engine->sessions, session);
+    if (session->id == 0) {
+        pool_give(&engine->session_pool, session);
+        return NULL;
+    }
+    list_init(&session->dirty_link);
+    list_init(&session->wait_link);
+    list_init(&session->transition_link);
+    list_init(&session->deadline_link);
+    list_init(&session->blocked_link);
+    return session;
+}
+
+static void session_free(struct session *session)
+{
+    struct engine *engine = session->engine;
+
+    CHECK(session->place == SESSION_NOWHERE && !list_is_linked(&session->transition_link));
+    slots_remove(&engine->sessions, session->id);
+    pool_give(&engine->session_pool, session);
+}
+
+void session_accept(void *context, int fd)
+{
+    struct engine *engine = context;
+
+    if (engine->sessions.used == engine->limits.sessions_max) {
+        session_refuse(engine, fd, ROOMD_CLOSE_FULL);
+        return;
+    }
+
+    struct session *session = session_allocate(engine);
+
+    if (session == NULL) {
+        session_refuse(engine, fd, ROOMD_CLOSE_NO_MEMORY);
+        return;
+    }
+    if (conn_open(&session->conn, &engine->net, fd, session_on_ready) < 0) {
+        engine->stats.closes[ROOMD_CLOSE_IO_ERROR]++;
+        engine->stats.opened++;
+        session_free(session);
+        return;
+    }
+    engine->stats.opened++;
+    session->player = ++engine->next_player;
+    LOG(LOG_LEVEL_DEBUG, "open", "session=%llx player=%u", (unsigned long long)session->id, session->player);
+
+    struct room *room = engine->lobby.autojoin;
+
+    if (room != NULL && session_join(session, room) != ROOMD_ERROR_NONE) {
+        session_close(session, ROOMD_CLOSE_FULL, "full: the room takes no more players");
+    }
+}
+
+void session_mark_dirty(struct session *session)
+{
+    if (!list_is_linked(&session->dirty_link)) {
+        list_push(&session->engine->dirty, &session->dirty_link);
+    }
+}
+
+/* Whether there is still somebody who can read why; a slow reader has its outbox full of what it did not
+ * read. */
+static bool can_be_told(enum roomd_close_reason reason)
+{
+    switch (reason) {
+    case ROOMD_CLOSE_SLOW:
+    case ROOMD_CLOSE_PEER_CLOSED:
+    case ROOMD_CLOSE_RESET:
+    case ROOMD_CLOSE_IO_ERROR:
+    case ROOMD_CLOSE_NO_MEMORY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void session_log_close(const struct session *session)
+{
+    char peer[ADDRESS_TEXT_BYTES];
+    enum roomd_close_reason reason = session->close_reason;
+    bool is_ordinary =
+        reason == ROOMD_CLOSE_PEER_CLOSED || reason == ROOMD_CLOSE_RESET || reason == ROOMD_CLOSE_SHUTDOWN;
+    enum log_level level = is_ordinary ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+
+    if (log_level_is_on(level)) {
+        log_line(level, "close", "session=%llx player=%u peer=%s room=%s reason=%s owed_bytes=%u",
+                 (unsigned long long)session->id, session->player, conn_peer(&session->conn, peer),
+                 session->room != NULL ? session->room->name : "-", close_reason_name(reason),
+                 session->conn.reader.outbox.bytes);
+    }
+}
+
+/* Gives up the way into or out of rooms; what is in a room leaves by the room's queue. */
+static void session_quit_rooms(struct session *session)
+{
+    if (session->next_room != NULL) {
+        session->next_room->seats--;
+        session->next_room = NULL;
+    }
+    if (session->place == SESSION_IN_ROOM) {
+        session->place = SESSION_LEAVING;
+        session->leave_reason = ROOMD_LEAVE_DISCONNECTED;
+        room_push_transition(session->room, session);
+    }
+    if (session->place == SESSION_LEAVING) {
+        reader_unfollow(&session->conn.reader, &session->room->stream);
+    }
+}
+
+/* Nothing is to be read from it or written to it any more. */
+static void session_end(struct session *session)
+{
+    if (session->is_ended) {
+        return;
+    }
+    session->is_ended = true;
+    list_remove(&session->dirty_link);
+    list_remove(&session->deadline_link);
+    list_remove(&session->blocked_link);
+    list_remove(&session->wait_link);
+    list_push(&session->engine->ended, &session->wait_link);
+}
+
+static void session_put_kick(struct session *session, const char *text)
+{
+    struct engine *engine = session->engine;
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+    size_t bytes = control_put_kick(frame, session->close_reason, text);
+
+    if (reader_send(&session->conn.reader, &engine->net.gather, &engine->private_stream, frame, bytes,
+                    engine->now_ns) < 0) {
+        session_end(session);
+        return;
+    }
+    session->is_kicked = true;
+    session->is_paused = false;
+    list_remove(&session->wait_link);
+    session_mark_dirty(session);
+    session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
+    if (conn_resume(&session->conn, &engine->net) < 0) {
+        session_end(session);
+    }
+}
+
+void session_close(struct session *session, enum roomd_close_reason reason, const char *text)
+{
+    CHECK(reason > ROOMD_CLOSE_NONE && reason < ROOMD_CLOSE_REASON_COUNT);
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        if (!can_be_told(reason)) {
+            session_end(session);
+        }
+        return;
+    }
+    session->close_reason = (uint8_t)reason;
+    session->engine->stats.closes[reason]++;
+    session_log_close(session);
+    if (can_be_told(reason)) {
+        session_put_kick(session, text);
+    } else {
+        session_end(session);
+    }
+    session_quit_rooms(session);
+}
+
+void session_reap(struct engine *engine)
+{
+    struct list *node;
+
+    while ((node = list_pop(&engine->ended)) != NULL) {
+        struct session *session = LIST_ENTRY(node, struct session, wait_link);
+
+        conn_close(&session->conn, &engine->net);
+        if (session->place == SESSION_NOWHERE) {
+            session_free(session);
+        }
+    }
+}
+
+static void session_start_entering(struct session *session, struct room *room)
+{
+    session->room = room;
+    session->place = SESSION_ENTERING;
+    room_push_transition(room, session);
+}
+
+enum roomd_error session_join(struct session *session, struct room *room)
+{
+    CHECK(session->place == SESSION_NOWHERE || session->place == SESSION_IN_ROOM);
+    if (session->room == room) {
+        return ROOMD_ERROR_ALREADY_THERE;
+    }
+    if (room->seats >= room->options.capacity) {
+        return ROOMD_ERROR_ROOM_FULL;
+    }
+    room->seats++;
+    if (session->place == SESSION_NOWHERE) {
+        session_start_entering(session, room);
+    } else {
+        session->next_room = room;
+        session->place = SESSION_LEAVING;
+        session->leave_reason = ROOMD_LEAVE_MOVED;
+        room_push_transition(session->room, session);
+    }
+    session_pause(session);
+    return ROOMD_ERROR_NONE;
+}
+
+enum roomd_error session_leave(struct session *session)
+{
+    if (session->place != SESSION_IN_ROOM) {
+        return ROOMD_ERROR_NOT_IN_ROOM;
+    }
+    session->place = SESSION_LEAVING;
+    session->leave_reason = ROOMD_LEAVE_ASKED;
+    room_push_transition(session->room, session);
+    session_pause(session);
+    return ROOMD_ERROR_NONE;
+}
+
+void session_settle(struct session *session)
+{
+    struct room *next_room = session->next_room;
+
+    if (session->place == SESSION_NOWHERE && next_room != NULL) {
+        session->next_room = NULL;
+        session_start_entering(session, next_room);
+        return;
+    }
+    if (session->is_ended) {
+        if (!list_is_linked(&session->wait_link)) {
+            list_push(&session->engine->ended, &session->wait_link);
+        }
+        return;
+    }
+    if (session->close_reason == ROOMD_CLOSE_NONE) {
+        session_resume(session);
+    }
+}
+
+int session_send(struct session *session, const void *frame, size_t bytes)
+{
+    struct engine *engine = session->engine;
+    bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
+
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        return -ENOENT;
+    }
+
+    int rc = reader_send(&session->conn.reader, &engine->net.gather,
+                         is_member ? &session->room->private_stream : &engine->private_stream, frame, bytes,
+                         engine->now_ns);
+
+    if (rc < 0) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+    }
+    return rc;
+}
+
+void session_send_control(struct session *session, const void *frame, size_t bytes)
+{
+    if (session->has_hello && session_send(session, frame, bytes) == 0) {
+        session_mark_dirty(session);
+    }
+}
+
+void session_send_error(struct session *session, enum roomd_error code, const char *text)
+{
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    session->engine->stats.errors_sent++;
+    session_send_control(session, frame, control_put_error(frame, code, text));
+}
+
+/* Closes a session that reads more slowly than it is written to. */
+static void session_check_outbox(struct session *session)
+{
+    const struct outbox *outbox = &session->conn.reader.outbox;
+    const struct room_options *options = session->room != NULL ? &session->room->options : NULL;
+    uint32_t bytes_max = options != NULL ? options->outbox_bytes_max : NOWHERE_OUTBOX_BYTES_MAX;
+    uint32_t slices_max = options != NULL ? options->outbox_slices_max : NOWHERE_OUTBOX_SLICES_MAX;
+    uint64_t age_max_ns = options != NULL ? options->outbox_age_max_ns : NOWHERE_OUTBOX_AGE_MAX_NS;
+    uint64_t oldest_ns = outbox_oldest_ns(outbox);
+
+    if (outbox->bytes > bytes_max || outbox->slices > slices_max ||
+        (oldest_ns < session->engine->now_ns && session->engine->now_ns - oldest_ns > age_max_ns)) {
+        session_close(session, ROOMD_CLOSE_SLOW, NULL);
+    }
+}
+
+/* A kicked session's outbox is written: says FIN, so that the client reads S_KICK and then the end. */
+static void session_finish_kick(struct session *session)
+{
+    if (session->has_fin || !outbox_is_empty(&session->conn.reader.outbox)) {
+        return;
+    }
+    session->has_fin = true;
+    conn_finish_writing(&session->conn);
+    if (session->engine->limits.linger_ns == 0) {
+        session_end(session);
+    }
+}
+
+void session_flush(struct session *session)
+{
+    struct engine *engine = session->engine;
+    struct conn *conn = &session->conn;
+
+    if (session->is_ended) {
+        return;
+    }
+    if (reader_pull(&conn->reader, &engine->net.gather, engine->now_ns) < 0) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    if (!conn->is_blocked && !outbox_is_empty(&conn->reader.outbox)) {
+        int rc = conn_write(conn, &engine->net);
+
+        if (rc < 0) {
+            session_close(session,
+                          rc == -EPIPE || rc == -ECONNRESET ? ROOMD_CLOSE_RESET : ROOMD_CLOSE_IO_ERROR, NULL);
+            return;
+        }
+    }
+    if (session->is_kicked) {
+        session_finish_kick(session);
+        return;
+    }
+    if (!outbox_is_empty(&conn->reader.outbox)) {
+        if (!list_is_linked(&session->blocked_link)) {
+            list_push(&engine->blocked, &session->blocked_link);
+            if (!timer_is_armed(&engine->blocked_timer)) {
+                timer_arm(&engine->timers, &engine->blocked_timer, engine->now_ns + BLOCKED_CHECK_NS);
+            }
+        }
+        session_check_outbox(session);
+    }
+}
+
+void session_pause(struct session *session)
+{
+    session->is_paused = true;
+}
+
+void session_resume(struct session *session)
+{
+    if (session->is_paused && !list_is_linked(&session->wait_link)) {
+        list_push(&session->engine->resumable, &session->wait_link);
+    }
+}
+
+static void engine_arm_deadline_timer(struct engine *engine)
+{
+    uint64_t first_ns = UINT64_MAX;
+    struct list *lists[] = {&engine->partial, &engine->lingering};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (!list_is_empty(lists[i])) {
+            const struct session *session = LIST_ENTRY(lists[i]->next, struct session, deadline_link);
+
+            first_ns = session->deadline_ns < first_ns ? session->deadline_ns : first_ns;
+        }
+    }
+    if (first_ns != UINT64_MAX && !timer_is_armed(&engine->deadline_timer)) {
+        timer_arm(&engine->timers, &engine->deadline_timer, first_ns);
+    }
+}
+
+void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns)
+{
+    list_remove(&session->deadline_link);
+    if (deadline_ns == 0) {
+        return;
+    }
+    session->deadline_ns = deadline_ns;
+    list_push(list, &session->deadline_link);
+    if (timer_is_armed(&session->engine->deadline_timer) &&
+        session->engine->deadline_timer.due_ns <= deadline_ns) {
+        return;
+    }
+    timer_arm(&session->engine->timers, &session->engine->deadline_timer, deadline_ns);
+}
+
+/* The first of a list whose deadline has passed, taken off; NULL when there is none. */
+static struct session *pop_overdue(struct list *list, uint64_t now_ns)
+{
+    if (list_is_empty(list)) {
+        return NULL;
+    }
+
+    struct session *session = LIST_ENTRY(list->next, struct session, deadline_link);
+
+    if (session->deadline_ns > now_ns) {
+        return NULL;
+    }
+    list_remove(&session->deadline_link);
+    return session;
+}
+
+void session_check_deadlines(struct timer *timer, uint64_t now_ns)
+{
+    struct engine *engine = LIST_ENTRY(timer, struct engine, deadline_timer);
+    struct session *session;
+
+    while ((session = pop_overdue(&engine->lingering, now_ns)) != NULL) {
+        session_end(session);
+    }
+    while ((session = pop_overdue(&engine->partial, now_ns)) != NULL) {
+        session_close(session, ROOMD_CLOSE_FRAME_TIMEOUT, NULL);
+    }
+    engine_arm_deadline_timer(engine);
+}
+
+void session_check_blocked(struct timer *timer, uint64_t now_ns)
+{
+    struct engine *engine = LIST_ENTRY(timer, struct engine, blocked_timer);
+
+    LIST_FOR_EACH_SAFE (node, after, &engine->blocked) {
+        struct session *session = LIST_ENTRY(node, struct session, blocked_link);
+
+        if (outbox_is_empty(&session->conn.reader.outbox)) {
+            list_remove(node);
+        } else if (!session->is_kicked) {
+            session_check_outbox(session);
+        }
+    }
+    if (!list_is_empty(&engine->blocked)) {
+        timer_arm(&engine->timers, timer, now_ns + BLOCKED_CHECK_NS);
+    }
+}

@@ -1,0 +1,118 @@
+/*
+ * Sessions: one connected client each. A session embeds its connection: one object, one lifetime. It is named
+ * by id (slot and generation) wherever a name outlives a call.
+ *
+ * The connection's life:
+ *
+ *     open --session_close, the client may be told--> kicked --outbox written--> lingering --EOF, deadline-->
+ * ended open --session_close, there is nobody to tell--> ended --session_reap, the room has let go--> freed
+ *
+ * The place in rooms (`room` is where the session is or is going, or NULL):
+ *
+ *     nowhere --session_join--> entering --room_run_transition--> in_room --session_leave, session_join,
+ *     session_close--> leaving --room_run_transition--> nowhere, or entering `next_room`
+ *
+ *     1. `member` is valid exactly while the place is in_room or leaving; so is the follow of the room's
+ * stream, until the session is kicked or ended.
+ *     2. a seat is held in `room` while entering, in_room or leaving, and in `next_room` while that is set.
+ *     3. while entering or leaving, or while the room's queue is full, the session is paused: what the client
+ * sends waits in order, in the kernel and in the connection's kept bytes.
+ *     4. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
+ */
+#ifndef ROOMD_ROOM_SESSION_H
+#define ROOMD_ROOM_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timers.h"
+#include "net/conn.h"
+#include "roomd/wire.h"
+
+struct engine;
+struct room;
+
+enum session_place { SESSION_NOWHERE, SESSION_ENTERING, SESSION_IN_ROOM, SESSION_LEAVING };
+
+struct session {
+    struct conn conn;
+    struct engine *engine;
+    struct room *room;
+    struct room *next_room;
+    void *user; /* the content's */
+    uint64_t id;
+    uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
+    uint64_t transition_after; /* jobs of the room that come before the transition */
+    uint32_t player;
+    uint32_t member; /* index in room->members */
+    struct list dirty_link;
+    struct list wait_link;       /* engine->resumable, room->waiting or engine->ended */
+    struct list transition_link; /* room->transitions */
+    struct list deadline_link;
+    struct list blocked_link;
+    uint8_t place;        /* enum session_place */
+    uint8_t close_reason; /* enum roomd_close_reason; NONE while open */
+    uint8_t leave_reason; /* enum roomd_leave_reason, while leaving */
+    bool has_hello;
+    bool is_paused;
+    bool is_kicked; /* told S_KICK: what it sends is thrown away */
+    bool has_fin;   /* kicked, and all is written */
+    bool is_ended;
+};
+
+/* A connection has been accepted: `fd` is the session's, or has been refused and closed. Matches listener's
+ * on_accept. */
+void session_accept(void *engine, int fd);
+
+/*
+ * Ends a session: told why where it can be told, out of its room, counted and logged once. Idempotent: the
+ * first reason counts. `text` NULL: the reason's own. Safe from anywhere; frees nothing.
+ */
+void session_close(struct session *session, enum roomd_close_reason reason, const char *text);
+
+/* Closes the sockets of sessions that have ended, and frees those that no room holds any more. The turn's
+ * phase 4. */
+void session_reap(struct engine *engine);
+
+/* Wants to be in `room`. ROOMD_ERROR_NONE, and it is on its way; otherwise why not, and nothing has changed.
+ */
+enum roomd_error session_join(struct session *session, struct room *room);
+/* Wants out of its room. ROOMD_ERROR_NONE or ROOMD_ERROR_NOT_IN_ROOM. */
+enum roomd_error session_leave(struct session *session);
+/* The room has let go (after a transition): goes on to the next one, goes on reading, or is freed. */
+void session_settle(struct session *session);
+
+/*
+ * A whole frame for this session alone, behind all that it should have seen before. It leaves with the next
+ * flush that reaches the session. 0, or -errno and the session is being closed; -ENOENT when it already is.
+ */
+int session_send(struct session *session, const void *frame, size_t bytes);
+/* An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn. */
+void session_send_control(struct session *session, const void *frame, size_t bytes);
+/* S_ERROR, likewise. `text` NULL: the code's own. */
+void session_send_error(struct session *session, enum roomd_error code, const char *text);
+
+/* Will be flushed at the end of this turn. */
+void session_mark_dirty(struct session *session);
+/* Pulls, writes what the socket takes, and holds the session to its room's limits. Only in the turn's
+ * phase 3. */
+void session_flush(struct session *session);
+
+/* Stops reading, until session_resume puts it on engine->resumable. */
+void session_pause(struct session *session);
+void session_resume(struct session *session);
+
+/* Sets, or with 0 takes off, the time by which a kept partial frame must be whole, or a lingering session
+ * gone. */
+void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns);
+/* Timer callbacks of the engine. */
+void session_check_deadlines(struct timer *timer, uint64_t now_ns);
+void session_check_blocked(struct timer *timer, uint64_t now_ns);
+
+/* Input (session_input.c): the socket is ready; and what was kept while the session was paused. */
+void session_on_ready(struct source *source, uint32_t events);
+void session_run_resumable(struct engine *engine);
+
+#endif

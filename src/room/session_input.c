@@ -1,0 +1,239 @@
+/*
+ * The way in: bytes to frames, the engine's own packets handled here, the content's handed to the room's
+ * queue. Runs in the turn's phase 1; no game code is called from here.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "room/engine.h"
+#include "room/room.h"
+#include "room/session.h"
+#include "wire/control.h"
+#include "wire/frame.h"
+
+static void session_take_hello(struct session *session, const struct control *control)
+{
+    struct engine *engine = session->engine;
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    if (session->has_hello) {
+        session_close(session, ROOMD_CLOSE_STATE, NULL);
+        return;
+    }
+    session->has_hello = true;
+    if (control->hello.version != ROOMD_WIRE_VERSION) {
+        session_close(session, ROOMD_CLOSE_VERSION, NULL);
+        return;
+    }
+    session_send_control(session, frame,
+                         control_put_welcome(frame, session->player, engine->now_ns / NS_PER_MS));
+    if (session->place == SESSION_IN_ROOM) {
+        const struct room *room = session->room;
+        uint32_t tick_ms = (uint32_t)(room->options.tick_ns / NS_PER_MS);
+
+        session_send_control(session, frame,
+                             control_put_joined(frame, room->id, room->name, room->content->name, tick_ms));
+    }
+}
+
+static void session_take_join(struct session *session, const struct control *control)
+{
+    struct room *room =
+        lobby_find(&session->engine->lobby, control->join.room.bytes, control->join.room.size);
+    enum roomd_error error = room == NULL ? ROOMD_ERROR_NO_SUCH_ROOM : session_join(session, room);
+
+    if (error != ROOMD_ERROR_NONE) {
+        session_send_error(session, error, NULL);
+    }
+}
+
+static void session_take_ping(struct session *session, const struct control *control)
+{
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    session_send_control(session, frame,
+                         control_put_pong(frame, control->ping.token, session->engine->now_ns / NS_PER_MS));
+}
+
+static void session_take_control(struct session *session, const struct frame *frame)
+{
+    struct control control;
+
+    if (frame->id != ROOMD_C_HELLO && !session->has_hello) {
+        session_close(session, ROOMD_CLOSE_STATE, NULL);
+        return;
+    }
+
+    int rc = control_decode(frame, &control);
+
+    if (rc == -ENOENT) {
+        session_send_error(session, ROOMD_ERROR_UNKNOWN_PACKET, NULL);
+        return;
+    }
+    if (rc < 0) {
+        session_close(session, ROOMD_CLOSE_MALFORMED, NULL);
+        return;
+    }
+    switch (control.id) {
+    case ROOMD_C_HELLO:
+        session_take_hello(session, &control);
+        break;
+    case ROOMD_C_JOIN:
+        session_take_join(session, &control);
+        break;
+    case ROOMD_C_LEAVE:
+        if (session_leave(session) != ROOMD_ERROR_NONE) {
+            session_send_error(session, ROOMD_ERROR_NOT_IN_ROOM, NULL);
+        }
+        break;
+    case ROOMD_C_ROOMS:
+        lobby_send_rooms(&session->engine->lobby, session);
+        break;
+    case ROOMD_C_PING:
+        session_take_ping(session, &control);
+        break;
+    case ROOMD_C_CREATE:
+        session_send_error(session, ROOMD_ERROR_UNSUPPORTED, NULL);
+        break;
+    }
+}
+
+/* False: the room's queue is full, and the frame has not been taken. */
+static bool session_take_frame(struct session *session, const struct frame *frame)
+{
+    struct engine_stats *stats = &session->engine->stats;
+
+    if (frame->id >= ROOMD_ENGINE_ID_FIRST) {
+        stats->packets_in++;
+        session_take_control(session, frame);
+        return true;
+    }
+    if (session->place != SESSION_IN_ROOM) {
+        stats->packets_in++;
+        stats->packets_dropped++;
+        session_send_error(session, ROOMD_ERROR_NOT_IN_ROOM, NULL);
+        return true;
+    }
+
+    int rc = room_push_packet(session->room, session, frame->id, frame->payload, frame->payload_bytes);
+
+    if (rc == -ENOBUFS) {
+        session_pause(session);
+        list_push(&session->room->waiting, &session->wait_link);
+        return false;
+    }
+    stats->packets_in++;
+    if (rc < 0) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+    }
+    return true;
+}
+
+/* Bytes of the peer, whole frames and perhaps the beginning of one. They are good until the next read. */
+static void session_input(struct session *session, const uint8_t *data, size_t size)
+{
+    struct engine *engine = session->engine;
+    struct frame_cursor cursor = {.data = data, .size = size};
+    enum frame_result result = FRAME_OK;
+    size_t taken = 0; /* what lies before has been dealt with */
+
+    while (result == FRAME_OK && !session->is_paused && session->close_reason == ROOMD_CLOSE_NONE) {
+        struct frame frame;
+
+        result = frame_next(&cursor, engine->limits.frame_bytes_max, &frame);
+        if (result == FRAME_OK && session_take_frame(session, &frame)) {
+            taken = cursor.pos;
+        }
+    }
+    if (result == FRAME_BAD) {
+        session_close(session, ROOMD_CLOSE_FRAME_SIZE, NULL);
+    }
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        return;
+    }
+    if (taken < size && conn_keep(&session->conn, data + taken, size - taken) < 0) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    /* The deadline is for one frame: more bytes of it do not move it, and while we keep the client waiting it
+     * rests. */
+    if (session->is_paused || taken == size) {
+        session_set_deadline(session, NULL, 0);
+    } else if (taken > 0 || !list_is_linked(&session->deadline_link)) {
+        session_set_deadline(session, &engine->partial, engine->now_ns + engine->limits.frame_timeout_ns);
+    }
+}
+
+/* What a kicked client still sends is read and thrown away, so that the close does not become a reset. */
+static void session_discard_input(struct session *session)
+{
+    ssize_t got = conn_read(&session->conn, &session->engine->net);
+
+    if (got <= 0 && got != -EAGAIN) {
+        session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL);
+    }
+}
+
+static void session_read(struct session *session, bool has_hung_up)
+{
+    struct net *net = &session->engine->net;
+    ssize_t got = conn_read(&session->conn, net);
+
+    if (got > 0) {
+        session_input(session, net->scratch, (size_t)got);
+    } else if (got == 0) {
+        session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL);
+    } else if (got != -EAGAIN) {
+        session_close(session, got == -ECONNRESET ? ROOMD_CLOSE_RESET : ROOMD_CLOSE_IO_ERROR, NULL);
+    } else if (has_hung_up) {
+        session_close(session, ROOMD_CLOSE_RESET, NULL);
+    }
+}
+
+void session_on_ready(struct source *source, uint32_t events)
+{
+    struct conn *conn = LIST_ENTRY(source, struct conn, source);
+    struct session *session = LIST_ENTRY(conn, struct session, conn);
+    bool has_hung_up = (events & (EPOLLHUP | EPOLLERR)) != 0;
+
+    if (session->is_ended) {
+        return;
+    }
+    if (events & EPOLLOUT) {
+        conn->is_blocked = false;
+        session_mark_dirty(session);
+    }
+    if (!(events & EPOLLIN) && !has_hung_up) {
+        return;
+    }
+    if (session->is_kicked) {
+        session_discard_input(session);
+    } else if (session->is_paused || session->engine->is_stopping) {
+        if (conn_pause(conn, &session->engine->net, events) < 0) {
+            session_close(session, ROOMD_CLOSE_IO_ERROR, NULL);
+        }
+    } else {
+        session_read(session, has_hung_up);
+    }
+}
+
+void session_run_resumable(struct engine *engine)
+{
+    struct list turn;
+    struct list *node;
+
+    list_init(&turn);
+    list_splice(&turn, &engine->resumable);
+    while ((node = list_pop(&turn)) != NULL) {
+        struct session *session = LIST_ENTRY(node, struct session, wait_link);
+        size_t kept = conn_reread(&session->conn, &engine->net);
+
+        session->is_paused = false;
+        if (kept > 0) {
+            session_input(session, engine->net.scratch, kept);
+        }
+        if (!session->is_paused && !session->is_ended && conn_resume(&session->conn, &engine->net) < 0) {
+            session_close(session, ROOMD_CLOSE_IO_ERROR, NULL);
+        }
+    }
+}

@@ -1,0 +1,357 @@
+#include "support/client.h"
+
+#include "support/wait.h"
+
+#include <roomd/wire.h>
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BUFFER_BYTES_MAX = 256 << 20, FRAME_BYTES = 65536 };
+
+/* Clients that no test has closed yet. */
+static struct client *clients;
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+};
+
+static socklen_t address_parse(union address *address, const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    char host[64];
+
+    memset(address, 0, sizeof(*address));
+    if (strncmp(text, "unix:", 5) == 0) {
+        address->un.sun_family = AF_UNIX;
+        snprintf(address->un.sun_path, sizeof(address->un.sun_path), "%s", text + 5);
+        return sizeof(address->un);
+    }
+    assert_non_null(colon);
+    uint16_t port = htons((uint16_t)atoi(colon + 1));
+    bool is_v6 = text[0] == '[';
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - text) - (is_v6 ? 2 : 0), text + is_v6);
+    if (is_v6) {
+        address->in6.sin6_family = AF_INET6;
+        address->in6.sin6_port = port;
+        assert_int_equal(inet_pton(AF_INET6, host, &address->in6.sin6_addr), 1);
+        return sizeof(address->in6);
+    }
+    address->in.sin_family = AF_INET;
+    address->in.sin_port = port;
+    assert_int_equal(inet_pton(AF_INET, host, &address->in.sin_addr), 1);
+    return sizeof(address->in);
+}
+
+int socket_connect_to(const char *text, int receive_bytes)
+{
+    union address address;
+    socklen_t bytes = address_parse(&address, text);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (receive_bytes > 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+    }
+    if (connect(fd, &address.any, bytes) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    if (address.any.sa_family != AF_UNIX) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    return fd;
+}
+
+struct client *client_connect_to(const char *address, int receive_bytes)
+{
+    int fd = socket_connect_to(address, receive_bytes);
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (fd < 0) {
+        fail_msg("cannot connect to %s: %s", address, strerror(-fd));
+    }
+    assert_non_null(client);
+    client->fd = fd;
+    client->next = clients;
+    clients = client;
+    return client;
+}
+
+struct client *client_connect(const struct daemon *daemon)
+{
+    return client_connect_to(daemon_address(daemon), 0);
+}
+
+struct client *client_connect_narrow(const struct daemon *daemon, int receive_bytes)
+{
+    return client_connect_to(daemon_address(daemon), receive_bytes);
+}
+
+void client_close(struct client *client)
+{
+    struct client **link = &clients;
+
+    while (*link != client) {
+        link = &(*link)->next;
+    }
+    *link = client->next;
+    close(client->fd);
+    free(client->bytes);
+    free(client);
+}
+
+void client_abort(struct client *client)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    client_close(client);
+}
+
+void client_close_all(void)
+{
+    while (clients != NULL) {
+        client_close(clients);
+    }
+}
+
+static void buffer_reserve(struct client *client, size_t bytes)
+{
+    if (client->start > 0 && client->capacity - client->end < bytes) {
+        memmove(client->bytes, client->bytes + client->start, client->end - client->start);
+        client->end -= client->start;
+        client->start = 0;
+    }
+    if (client->capacity - client->end < bytes) {
+        size_t capacity = client->capacity * 2 + bytes;
+        uint8_t *grown = realloc(client->bytes, capacity);
+
+        assert_true(capacity <= BUFFER_BYTES_MAX);
+        assert_non_null(grown);
+        client->bytes = grown;
+        client->capacity = capacity;
+    }
+}
+
+/* Bytes read, 0 when the connection is over, -1 when there is nothing to read now. */
+static long read_now(struct client *client)
+{
+    if (client->is_closed) {
+        return 0;
+    }
+    buffer_reserve(client, FRAME_BYTES);
+    ssize_t n = recv(client->fd, client->bytes + client->end, client->capacity - client->end, MSG_DONTWAIT);
+    if (n > 0) {
+        client->end += (size_t)n;
+        return n;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return -1;
+    }
+    client->is_closed = true;
+    client->error = n < 0 ? errno : 0;
+    return 0;
+}
+
+long client_read(struct client *client, uint64_t deadline_ns)
+{
+    if (!client->is_closed && wait_fd(client->fd, POLLIN, deadline_ns) == 0) {
+        return -1;
+    }
+    return read_now(client);
+}
+
+bool client_try_send(struct client *client, const void *bytes, size_t size)
+{
+    uint64_t deadline_ns = wait_deadline_ns(WAIT_LONG_MS);
+    size_t sent = 0;
+
+    while (sent < size) {
+        ssize_t n = send(client->fd, (const uint8_t *)bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n > 0) {
+            sent += (size_t)n;
+            deadline_ns = wait_deadline_ns(WAIT_LONG_MS);
+            continue;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            return false;
+        }
+        short events = wait_fd(client->fd, client->is_closed ? POLLOUT : POLLIN | POLLOUT, deadline_ns);
+        if (events == 0) {
+            fail_msg("the server took %zu of %zu bytes and no more", sent, size);
+        }
+        if (events & POLLIN) {
+            read_now(client);
+        }
+    }
+    return true;
+}
+
+void client_send(struct client *client, const void *bytes, size_t size)
+{
+    if (!client_try_send(client, bytes, size)) {
+        fail_msg("cannot send: %s", strerror(errno));
+    }
+}
+
+void client_shutdown(struct client *client)
+{
+    assert_int_equal(shutdown(client->fd, SHUT_WR), 0);
+}
+
+bool client_take_frame(struct client *client, struct frame *frame)
+{
+    size_t held = client->end - client->start;
+    const uint8_t *p = client->bytes + client->start;
+
+    if (held < ROOMD_FRAME_HEADER_BYTES) {
+        return false;
+    }
+    frame->size = roomd_get_u16(p);
+    frame->id = roomd_get_u16(p + 2);
+    if (frame->size < ROOMD_FRAME_HEADER_BYTES) {
+        fail_msg("the server sent a frame of size %u", frame->size);
+    }
+    if (held < frame->size) {
+        return false;
+    }
+    frame->payload = p + ROOMD_FRAME_HEADER_BYTES;
+    frame->payload_bytes = frame->size - ROOMD_FRAME_HEADER_BYTES;
+    client->start += frame->size;
+    return true;
+}
+
+bool client_next_frame(struct client *client, struct frame *frame, int timeout_ms)
+{
+    uint64_t deadline_ns = wait_deadline_ns(timeout_ms);
+
+    while (!client_take_frame(client, frame)) {
+        long n = client_read(client, deadline_ns);
+
+        if (n == 0 || (n < 0 && wait_left_ms(deadline_ns) == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t hex_parse(uint8_t *out, size_t out_size, const char *hex)
+{
+    size_t n = 0;
+
+    for (const char *p = hex; *p != '\0';) {
+        char digits[3] = {p[0], p[1], '\0'};
+
+        if (isspace((unsigned char)*p)) {
+            p++;
+            continue;
+        }
+        assert_true(isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]) && n < out_size);
+        out[n++] = (uint8_t)strtoul(digits, NULL, 16);
+        p += 2;
+    }
+    return n;
+}
+
+size_t frame_put(uint8_t *out, uint16_t id, const void *payload, size_t payload_bytes)
+{
+    assert_true(payload_bytes <= ROOMD_PAYLOAD_BYTES_MAX);
+    roomd_put_u16(out, (uint16_t)(payload_bytes + ROOMD_FRAME_HEADER_BYTES));
+    roomd_put_u16(out + 2, id);
+    if (payload_bytes > 0) {
+        memcpy(out + ROOMD_FRAME_HEADER_BYTES, payload, payload_bytes);
+    }
+    return payload_bytes + ROOMD_FRAME_HEADER_BYTES;
+}
+
+size_t frame_put_chat(uint8_t *out, const char *text)
+{
+    size_t units = strlen(text);
+    size_t size = 6 + 2 * units;
+
+    assert_true(size <= ROOMD_FRAME_BYTES_MAX);
+    roomd_put_u16(out, (uint16_t)size);
+    roomd_put_u16(out + 2, ROOMD_C_CHAT);
+    roomd_put_u16(out + 4, (uint16_t)(2 * units));
+    for (size_t i = 0; i < units; i++) {
+        roomd_put_u16(out + 6 + 2 * i, (uint8_t)text[i]);
+    }
+    return size;
+}
+
+size_t frame_put_hello(uint8_t *out, uint16_t version)
+{
+    uint8_t payload[6] = {0};
+
+    roomd_put_u16(payload, version);
+    return frame_put(out, ROOMD_C_HELLO, payload, sizeof(payload));
+}
+
+size_t frame_put_join(uint8_t *out, const char *room)
+{
+    uint8_t payload[256];
+    size_t bytes = strlen(room);
+
+    assert_true(bytes <= sizeof(payload) - 2);
+    roomd_put_u16(payload, (uint16_t)bytes);
+    memcpy(payload + 2, room, bytes);
+    return frame_put(out, ROOMD_C_JOIN, payload, bytes + 2);
+}
+
+void client_send_hex(struct client *client, const char *hex)
+{
+    uint8_t bytes[4096];
+
+    client_send(client, bytes, hex_parse(bytes, sizeof(bytes), hex));
+}
+
+void client_send_frame(struct client *client, uint16_t id, const void *payload, size_t payload_bytes)
+{
+    uint8_t bytes[FRAME_BYTES];
+
+    client_send(client, bytes, frame_put(bytes, id, payload, payload_bytes));
+}
+
+void client_send_chat(struct client *client, const char *text)
+{
+    uint8_t bytes[FRAME_BYTES];
+
+    client_send(client, bytes, frame_put_chat(bytes, text));
+}
+
+void client_send_hello(struct client *client, uint16_t version)
+{
+    uint8_t bytes[32];
+
+    client_send(client, bytes, frame_put_hello(bytes, version));
+}
+
+void client_send_join(struct client *client, const char *room)
+{
+    uint8_t bytes[512];
+
+    client_send(client, bytes, frame_put_join(bytes, room));
+}

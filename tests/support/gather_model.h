@@ -1,0 +1,135 @@
+/*
+ * The gather floor beside a naive model of it: every step below does one thing to the code and the same to
+ * the model, and model_check compares the two from end to end.
+ *
+ * The model keeps plain bytes. For each stream that a receiver follows it holds what is still to be pulled
+ * (`pending`), and for the receiver what was pulled and not yet sent (`unsent`). The order between several
+ * followed streams is:
+ *
+ *     1. a pull goes follow by follow, in the order of following, except that an unfollow puts the newest
+ * follow in the place of the one that it forgets.
+ *     2. a private packet comes behind all that was pending, in every followed stream, when it was sent.
+ */
+#ifndef TESTS_SUPPORT_GATHER_MODEL_H
+#define TESTS_SUPPORT_GATHER_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gather/reader.h"
+
+enum {
+    MODEL_STREAMS_MAX = 14,
+    MODEL_READERS_MAX = 20,
+    MODEL_FOLLOWS_MAX = 12,
+    MODEL_KEYS = 100,
+    MODEL_CHUNK_BYTES_MAX = 512,
+};
+
+struct model_bytes {
+    uint8_t *data;
+    size_t first;
+    size_t end;
+    size_t capacity;
+};
+
+struct model_follow {
+    unsigned stream;
+    struct model_bytes pending;
+    uint64_t start;      /* position of the first byte of `pending` */
+    uint64_t skipped_to; /* what of the stream lies before it may have been skipped instead of pulled */
+    uint32_t packets;    /* begun in `pending`, or refused half-way before it */
+};
+
+struct model_reader {
+    unsigned count;
+    struct model_follow follows[MODEL_FOLLOWS_MAX];
+    struct model_bytes unsent;
+    uint64_t slow_until; /* the step up to which it takes no byte */
+};
+
+struct model_key {
+    bool is_there;
+    uint64_t position;
+    size_t bytes;
+};
+
+/*
+ * A keyed packet before `closed` must not be overwritten: someone has pulled it, or came after it and would
+ * never get the new state. One at or after `open` must be, when its size is the same. What lies between them
+ * was skipped, or refused half-way: there the code may do either.
+ */
+struct model_stream {
+    uint64_t end;
+    uint64_t closed;
+    uint64_t open;
+    struct model_key keys[MODEL_KEYS];
+};
+
+/* What runs have met, so that a test can tell that they were worth something. */
+struct model_met {
+    uint64_t appended, outsize, keyed_appended, overwritten, skipped, private_packets;
+    uint64_t no_chunk, no_block, half_pulled, many_follows, many_blocks, short_writes, rewound;
+};
+
+struct model {
+    uint64_t seed;
+    uint64_t step; /* stands in for the clock, too */
+    uint64_t random;
+    uint64_t deliveries;
+    unsigned stream_count;
+    unsigned reader_count;
+    struct gather gather;
+    struct stream streams[MODEL_STREAMS_MAX];
+    struct stream private_stream;
+    struct reader readers[MODEL_READERS_MAX];
+    struct model_stream model_streams[MODEL_STREAMS_MAX];
+    struct model_reader model_readers[MODEL_READERS_MAX];
+    struct model_met met;
+    uint8_t packet[4 * MODEL_CHUNK_BYTES_MAX];
+};
+
+/* Fails the test and says with which seed and at which step; so does an abort or a sanitizer's report in
+ * between. */
+#define MODEL_EXPECT(model, condition)                                                                       \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            model_fail(model, #condition, __FILE__, __LINE__);                                               \
+        }                                                                                                    \
+    } while (0)
+
+_Noreturn void model_fail(const struct model *model, const char *condition, const char *file, int line);
+
+/* Draws the sizes and limits of this run from the seed. What an earlier run met is kept. */
+void model_init(struct model *model, uint64_t seed);
+/* Lets go of everything and expects that nothing is left. */
+void model_fini(struct model *model);
+/* 0 to below - 1, the same sequence for the same seed. */
+uint64_t model_draw(struct model *model, uint64_t below);
+
+/* Compares every byte that waits, every position, sum and reference of the code with the model. */
+void model_check(struct model *model);
+
+/* One packet, plain or reserved or keyed, of any size. False when memory refused it: nothing has changed
+ * then. */
+bool model_append(struct model *model, unsigned s);
+bool model_append_keyed(struct model *model, unsigned s);
+/* True when all was pulled, false when memory ran out before. */
+bool model_pull(struct model *model, unsigned r);
+/* A packet to reader `r` alone. */
+void model_send(struct model *model, unsigned r);
+/* A packet to everybody on stream `s` but reader `r`. */
+void model_append_but_one(struct model *model, unsigned s, unsigned r);
+/* The socket takes some bytes of what waits, often fewer than were offered, or none. */
+void model_write(struct model *model, unsigned r);
+void model_follow(struct model *model, unsigned r, unsigned s);
+void model_unfollow(struct model *model, unsigned r, unsigned s);
+/* The receiver is gone, with what it was still to be sent. */
+void model_drop(struct model *model, unsigned r);
+/* Trims to `position`, or to what its slowest follower has pulled where that is less. */
+void model_trim(struct model *model, unsigned s, uint64_t position);
+/* Everybody forgets the stream and it begins anew. */
+void model_close(struct model *model, unsigned s);
+
+#endif

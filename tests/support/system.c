@@ -1,0 +1,9 @@
+#include "support/system.h"
+
+int system_teardown(void **state)
+{
+    (void)state;
+    client_close_all();
+    daemon_abandon_all();
+    return 0;
+}

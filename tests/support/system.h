@@ -1,0 +1,26 @@
+/* Everything a system test needs, in the order that cmocka wants it. */
+#ifndef TESTS_SUPPORT_SYSTEM_H
+#define TESTS_SUPPORT_SYSTEM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <roomd/wire.h>
+
+#include "support/bystanders.h"
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/expect.h"
+#include "support/process.h"
+#include "support/wait.h"
+
+/* A test whose clients are closed and whose servers are killed when it fails. */
+#define SYSTEM_TEST(function) cmocka_unit_test_teardown(function, system_teardown)
+
+int system_teardown(void **state);
+
+#endif

@@ -1,0 +1,211 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/asan.h"
+#include "gather/chunk.h"
+
+enum { CHUNK_BYTES = 100 };
+
+static const uint64_t chunk_memory = sizeof(struct chunk) + CHUNK_BYTES;
+
+static void an_opened_chunk_is_empty_and_the_openers(void **state)
+{
+    static const size_t sizes[] = {0, 1, CHUNK_BYTES - 1, CHUNK_BYTES};
+    struct chunk_pool pool;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
+    assert_int_equal(pool.memory_bytes, 0);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct chunk *chunk = chunk_open(&pool, sizes[i]);
+
+        assert_non_null(chunk);
+        assert_int_equal(chunk->refs, 1);
+        assert_int_equal(chunk->used, 0);
+        assert_int_equal(chunk->size, CHUNK_BYTES);
+        assert_null(chunk->next);
+        assert_int_equal(pool.live, 1);
+        memset(chunk->bytes, 0xEE, chunk->size);
+        /* What the last holder left in it must not come back with it. */
+        chunk->used = 50;
+        chunk->base = 12345;
+        chunk->next = chunk;
+        chunk_unref(chunk);
+        assert_int_equal(pool.live, 0);
+    }
+    chunk_pool_fini(&pool);
+}
+
+static void the_last_reference_lets_a_chunk_go(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk *chunk;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
+    chunk = chunk_open(&pool, 1);
+    assert_non_null(chunk);
+    chunk_ref(chunk);
+    chunk_ref(chunk);
+    assert_int_equal(chunk->refs, 3);
+    chunk_unref(chunk);
+    chunk_unref(chunk);
+    assert_int_equal(pool.live, 1);
+    assert_int_equal(chunk->refs, 1);
+    chunk_unref(chunk);
+    assert_int_equal(pool.live, 0);
+    chunk_pool_fini(&pool);
+    assert_int_equal(pool.memory_bytes, 0);
+}
+
+static void a_chunk_of_the_ordinary_size_comes_back_from_the_cache(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk *first;
+    struct chunk *second;
+
+    (void)state;
+    if (ASAN_IS_ON) {
+        skip(); /* nothing is cached then, so that use after the last reference is seen */
+    }
+    chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
+    first = chunk_open(&pool, 1);
+    chunk_unref(first);
+    assert_int_equal(pool.cached, 1);
+    assert_int_equal(pool.memory_bytes, chunk_memory);
+    second = chunk_open(&pool, CHUNK_BYTES);
+    assert_ptr_equal(second, first);
+    assert_int_equal(pool.cached, 0);
+    assert_int_equal(pool.memory_bytes, chunk_memory);
+    chunk_unref(second);
+    chunk_pool_fini(&pool);
+}
+
+static void an_outsize_chunk_is_of_the_size_asked_for_and_freed_at_once(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk *ordinary;
+    struct chunk *outsize;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
+    ordinary = chunk_open(&pool, 1);
+    chunk_unref(ordinary);
+
+    uint64_t memory_bytes = pool.memory_bytes;
+
+    outsize = chunk_open(&pool, CHUNK_BYTES + 1);
+    assert_non_null(outsize);
+    assert_int_equal(outsize->size, CHUNK_BYTES + 1);
+    memset(outsize->bytes, 0xEE, outsize->size);
+    assert_int_equal(pool.memory_bytes, memory_bytes + chunk_memory + 1);
+    chunk_unref(outsize);
+    assert_int_equal(pool.memory_bytes, memory_bytes);
+    outsize = chunk_open(&pool, 65535);
+    assert_int_equal(outsize->size, 65535);
+    chunk_unref(outsize);
+    assert_int_equal(pool.memory_bytes, memory_bytes);
+    chunk_pool_fini(&pool);
+}
+
+static void a_pool_stops_at_its_limit(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk *chunks[4];
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, chunk_memory * 4);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++) {
+            chunks[i] = chunk_open(&pool, 1);
+            assert_non_null(chunks[i]);
+        }
+        assert_null(chunk_open(&pool, 1));
+        assert_null(chunk_open(&pool, CHUNK_BYTES + 1));
+        assert_int_equal(pool.live, 4);
+        assert_int_equal(pool.memory_bytes, chunk_memory * 4);
+        chunk_unref(chunks[2]);
+        chunks[2] = chunk_open(&pool, 1);
+        assert_non_null(chunks[2]);
+        assert_null(chunk_open(&pool, 1));
+        for (int i = 0; i < 4; i++) {
+            chunk_unref(chunks[i]);
+        }
+    }
+    chunk_pool_fini(&pool);
+}
+
+/* The cache counts as memory in use, and gives way: as much of it as is needed, when that is enough at all.
+ */
+static void cached_chunks_make_room_for_an_outsize_one(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk *chunks[4];
+    struct chunk *outsize;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, chunk_memory * 4);
+    for (int i = 0; i < 4; i++) {
+        chunks[i] = chunk_open(&pool, 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        chunk_unref(chunks[i]);
+    }
+    outsize = chunk_open(&pool, CHUNK_BYTES * 2);
+    assert_non_null(outsize);
+    assert_int_equal(outsize->size, CHUNK_BYTES * 2);
+    assert_true(pool.memory_bytes <= pool.memory_bytes_max);
+    assert_int_equal(pool.cached, ASAN_IS_ON ? 0 : 1);
+    chunk_unref(outsize);
+    assert_null(chunk_open(&pool, CHUNK_BYTES * 10));
+    assert_int_equal(pool.live, 1);
+    outsize = chunk_open(&pool, CHUNK_BYTES * 3);
+    assert_non_null(outsize);
+    chunk_unref(outsize);
+    chunk_unref(chunks[3]);
+    chunk_pool_fini(&pool);
+}
+
+static void a_burst_does_not_keep_its_memory(void **state)
+{
+    enum { BURST = 4000 };
+    static struct chunk *chunks[BURST];
+    struct chunk_pool pool;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, chunk_memory * BURST);
+    for (int i = 0; i < BURST; i++) {
+        chunks[i] = chunk_open(&pool, 1);
+        assert_non_null(chunks[i]);
+    }
+    assert_int_equal(pool.live, BURST);
+    for (int i = 0; i < BURST; i++) {
+        chunk_unref(chunks[i]);
+    }
+    assert_int_equal(pool.live, 0);
+    assert_int_equal(pool.memory_bytes, pool.cached * chunk_memory);
+    assert_true(pool.cached < BURST / 4);
+    chunk_pool_fini(&pool);
+    assert_int_equal(pool.memory_bytes, 0);
+    assert_int_equal(pool.cached, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_opened_chunk_is_empty_and_the_openers),
+        cmocka_unit_test(the_last_reference_lets_a_chunk_go),
+        cmocka_unit_test(a_chunk_of_the_ordinary_size_comes_back_from_the_cache),
+        cmocka_unit_test(an_outsize_chunk_is_of_the_size_asked_for_and_freed_at_once),
+        cmocka_unit_test(a_pool_stops_at_its_limit),
+        cmocka_unit_test(cached_chunks_make_room_for_an_outsize_one),
+        cmocka_unit_test(a_burst_does_not_keep_its_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
