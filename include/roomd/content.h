@@ -92,8 +92,10 @@ struct roomd_host {
 
     /* The player's id on the wire, from 1; 0 when there is no such player in this room. */
     uint32_t (*player_id)(struct roomd_room *room, uint64_t session);
-    /* A pointer of the module's own for each player in the room; NULL at first. Forgotten after the leave
-     * callback. */
+    /*
+     * A pointer of the module's own for each player in the room; NULL at first. Forgotten after the leave
+     * callback.
+     */
     void *(*user)(struct roomd_room *room, uint64_t session);
     int (*set_user)(struct roomd_room *room, uint64_t session, void *user);
 
@@ -124,8 +126,10 @@ struct roomd_content {
     /* A packet of the content's own ids. `payload` is good until it returns. */
     enum roomd_packet_result (*packet)(void *state, uint64_t session, uint16_t id, const uint8_t *payload,
                                        size_t bytes);
-    /* The room's tick, before its flush; not called while nobody is in, nor when the room's tick is 0.
-     * Optional. */
+    /*
+     * The room's tick, before its flush; not called while nobody is in, nor when the room's tick is 0.
+     * Optional.
+     */
     void (*tick)(void *state);
 };
 

@@ -48,8 +48,8 @@ enum roomd_server_packet {
 };
 
 /*
- * Why a connection ended: X(number, NAME, what it means).
- * The lower-case name is what the kick's text, the log and the counters say. Numbers are never reused.
+ * Why a connection ended: X(number, NAME, what it means). The lower-case name is what the kick's text, the
+ * log and the counters say. Numbers are never reused.
  */
 #define ROOMD_CLOSE_REASONS(X)                                                                               \
     X(1, SHUTDOWN, "the server is shutting down")                                                            \
@@ -104,8 +104,10 @@ enum roomd_leave_reason {
     ROOMD_LEAVE_ROOM_CLOSED = 4
 };
 
-/* The bundled content `chat`. wstr is a u16 length in BYTES followed by UTF-16LE text (an even number of
- * bytes). */
+/*
+ * The bundled content `chat`. wstr is a u16 length in BYTES followed by UTF-16LE text (an even number of
+ * bytes).
+ */
 enum roomd_chat_packet {
     ROOMD_C_CHAT = 1, /* wstr */
     ROOMD_S_CHAT = 2  /* i32 player id, wstr */

@@ -1,4 +1,5 @@
-/* Whether this is a build with the address sanitizer, for the few places that must then keep out of its way.
+/*
+ * Whether this is a build with the address sanitizer, for the few places that must then keep out of its way.
  */
 #ifndef ROOMD_BASE_ASAN_H
 #define ROOMD_BASE_ASAN_H

@@ -7,8 +7,10 @@
 
 #define HISTOGRAM_VALUE_MAX ((1ull << HISTOGRAM_VALUE_BITS) - 1)
 
-/* Values below 2^SUB_BITS have a bucket each; above, every power of two is cut into 2^SUB_BITS buckets of one
- * width. */
+/*
+ * Values below 2^SUB_BITS have a bucket each; above, every power of two is cut into 2^SUB_BITS buckets of one
+ * width.
+ */
 static size_t histogram_bucket(uint64_t value)
 {
     uint64_t sub_count = 1u << HISTOGRAM_SUB_BITS;
@@ -76,8 +78,10 @@ static uint64_t histogram_rank(uint64_t count, double quantile)
         return count;
     }
     rank = (uint64_t)exact;
-    /* 0.07 x 100 is 7.000000000000001 in binary: a fraction this small is an error of the product, not a
-     * value. */
+    /*
+     * 0.07 x 100 is 7.000000000000001 in binary: a fraction this small is an error of the product, not a
+     * value.
+     */
     if (exact - (double)rank > exact * 1e-12) {
         rank++;
     }

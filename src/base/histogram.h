@@ -1,7 +1,7 @@
 /*
  * A log-linear histogram of unsigned 64-bit values in the manner of HdrHistogram: 32 buckets per power of
- * two, so a reported quantile is at most 1/32 (3.2 %) above the value that was recorded. Larger values
- * than 2^42 - 1 count as that. Plain memory (about 10 KiB), no allocation: copy, zero or add it as you like.
+ * two, so a reported quantile is at most 1/32 (3.2 %) above the value that was recorded. Larger values than
+ * 2^42 - 1 count as that. Plain memory (about 10 KiB), no allocation: copy, zero or add it as you like.
  */
 #ifndef ROOMD_BASE_HISTOGRAM_H
 #define ROOMD_BASE_HISTOGRAM_H

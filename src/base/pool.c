@@ -91,8 +91,10 @@ void pool_fini(struct pool *pool)
     pool->total = 0;
 }
 
-/* Adds a slab, cut short where the limit ends it, to an empty free list; leaves the list empty when memory is
- * out. */
+/*
+ * Adds a slab, cut short where the limit ends it, to an empty free list; leaves the list empty when memory is
+ * out.
+ */
 static void pool_grow(struct pool *pool)
 {
     uint32_t missing = pool->limit - pool->total;

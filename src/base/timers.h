@@ -1,6 +1,6 @@
 /*
- * Timers: a binary heap ordered by due time, with each timer's place in the heap kept in the timer.
- * Room in the heap is reserved when a timer is opened, so arming never fails and never allocates.
+ * Timers: a binary heap ordered by due time, with each timer's place in the heap kept in the timer. Room in
+ * the heap is reserved when a timer is opened, so arming never fails and never allocates.
  *
  *     closed --timer_open--> idle --timer_arm--> armed --timer_arm--> armed (new due time)
  *     armed --timer_cancel or fired--> idle --timer_close--> closed

@@ -20,8 +20,10 @@ static int compare_name(const void *name, const void *element)
     return strcmp(name, (*(const struct room_config *const *)element)->name);
 }
 
-/* The rooms in the order of their names, to be freed by the caller; NULL when there is no memory. Names may
- * be 65,536. */
+/*
+ * The rooms in the order of their names, to be freed by the caller; NULL when there is no memory. Names may
+ * be 65,536.
+ */
 static const struct room_config **sort_rooms(const struct config *config)
 {
     const struct room_config **sorted = malloc(((size_t)config->room_count + 1) * sizeof(*sorted));

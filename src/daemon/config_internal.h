@@ -1,5 +1,7 @@
-/* What the config_*.c files share: the table of keys, and values to and from text. Nobody else includes this
- * but tests. */
+/*
+ * What the config_*.c files share: the table of keys, and values to and from text. Nobody else includes this
+ * but tests.
+ */
 #ifndef ROOMD_DAEMON_CONFIG_INTERNAL_H
 #define ROOMD_DAEMON_CONFIG_INTERNAL_H
 
@@ -53,8 +55,10 @@ const struct config_key *config_key_nearest(enum config_section section, const c
 int config_value_read(const struct config_key *key, void *object, const char *text, char *why,
                       size_t why_size);
 
-/* Writes the key's field of `object` as one would write it in the file; several addresses are set apart by
- * spaces. */
+/*
+ * Writes the key's field of `object` as one would write it in the file; several addresses are set apart by
+ * spaces.
+ */
 void config_value_print(const struct config_key *key, const void *object, char *out, size_t out_size);
 
 /* The key's field as a number: numbers, choices and flags only. */
@@ -69,8 +73,10 @@ void config_section_default(enum config_section section, void *object);
 /* Whether `text` is one or more printable characters of well-formed UTF-8 without any kind of space. */
 bool config_text_is_printable(const char *text);
 
-/* Copies `text` for an error message: unprintable bytes become `?`, and long texts end in `...`. Returns
- * `out`. */
+/*
+ * Copies `text` for an error message: unprintable bytes become `?`, and long texts end in `...`. Returns
+ * `out`.
+ */
 const char *config_text_show(char *out, size_t out_size, const char *text);
 
 /*

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* Spaces, controls, and what is invisible or turns the text around it: a name that holds one is not what it
- * seems. */
+/*
+ * Spaces, controls, and what is invisible or turns the text around it: a name that holds one is not what it
+ * seems.
+ */
 static const struct {
     uint32_t first;
     uint32_t last;

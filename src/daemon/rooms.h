@@ -7,7 +7,8 @@ struct server;
 /* How many jobs all rooms together may have waiting for their time (push_after). */
 enum { JOB_TIMERS_MAX = 65536 };
 
-/* Opens every room of the config, in the file's order. 0, or -errno: those opened so far stay in the lobby.
+/*
+ * Opens every room of the config, in the file's order. 0, or -errno: those opened so far stay in the lobby.
  */
 int rooms_open(struct server *server);
 

@@ -1,4 +1,5 @@
-/* Signals as a source of the reactor: they are blocked, and read from a descriptor in the turn's first phase.
+/*
+ * Signals as a source of the reactor: they are blocked, and read from a descriptor in the turn's first phase.
  */
 #ifndef ROOMD_DAEMON_SIGNALS_H
 #define ROOMD_DAEMON_SIGNALS_H

@@ -80,6 +80,7 @@ struct chunk *chunk_open(struct chunk_pool *pool, size_t bytes)
     chunk->base = 0;
     chunk->refs = 1;
     chunk->used = 0;
+    chunk->packets = 0;
     pool->live++;
     return chunk;
 }

@@ -21,6 +21,7 @@ struct chunk {
     uint32_t refs;
     uint32_t used;
     uint32_t size;
+    uint32_t packets; /* of its stream, counted from the first, when the last packet here was appended */
     uint8_t bytes[];
 };
 

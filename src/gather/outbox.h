@@ -57,8 +57,10 @@ static inline bool outbox_is_empty(const struct outbox *outbox)
 int outbox_push(struct outbox *outbox, struct pool *blocks, struct chunk *chunk, uint32_t offset,
                 uint32_t bytes, uint64_t now_ns);
 
-/* Describes the front of the outbox in at most `iov_max` vectors; returns how many. Valid until the next push
- * or consume. */
+/*
+ * Describes the front of the outbox in at most `iov_max` vectors; returns how many. Valid until the next push
+ * or consume.
+ */
 int outbox_iovecs(const struct outbox *outbox, struct iovec *iov, int iov_max);
 
 /* The first `bytes` (at most outbox->bytes) have been sent: lets go of what they covered. */

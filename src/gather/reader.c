@@ -99,37 +99,34 @@ void reader_unfollow(struct reader *reader, struct stream *stream)
     }
 }
 
-static int follow_pull(struct follow *follow, struct outbox *outbox, struct gather *gather, uint64_t now_ns)
+/* Pulls up to `end`, before which the stream has had `packets` packets. */
+static int follow_pull(struct follow *follow, struct outbox *outbox, struct gather *gather, uint64_t end,
+                       uint32_t packets, uint64_t now_ns)
 {
-    struct stream *stream = follow->stream;
-    struct chunk *chunk = stream->head;
+    struct chunk *chunk = follow->stream->head;
 
-    if (follow->seen == stream->end) {
+    if (follow->seen >= end) {
         return 0;
     }
     CHECK(chunk != NULL && chunk->base <= follow->seen);
-    stream->pulled = stream->end;
     while (chunk->base + chunk->used <= follow->seen) {
         chunk = chunk->next;
     }
-    for (; chunk != NULL; chunk = chunk->next) {
+    while (follow->seen < end) {
         uint32_t offset = (uint32_t)(follow->seen - chunk->base);
-        uint32_t bytes = chunk->used - offset;
-
-        if (bytes == 0) {
-            continue; /* reserved and never committed */
-        }
-
-        int rc = outbox_push(outbox, &gather->blocks, chunk, offset, bytes, now_ns);
+        uint64_t left = end - follow->seen;
+        uint32_t bytes = chunk->used - offset < left ? chunk->used - offset : (uint32_t)left;
+        int rc = bytes == 0 ? 0 : outbox_push(outbox, &gather->blocks, chunk, offset, bytes, now_ns);
 
         if (rc < 0) {
             gather->outbox_refused++;
             return rc;
         }
         follow->seen += bytes;
+        chunk = chunk->next;
     }
-    gather->deliveries += stream->packets - follow->seen_packets;
-    follow->seen_packets = stream->packets;
+    gather->deliveries += packets - follow->seen_packets;
+    follow->seen_packets = packets;
     return 0;
 }
 
@@ -138,7 +135,29 @@ int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
     struct follow *follows = reader_follows(reader);
 
     for (uint16_t i = 0; i < reader->count; i++) {
-        int rc = follow_pull(&follows[i], &reader->outbox, gather, now_ns);
+        struct stream *stream = follows[i].stream;
+
+        if (follows[i].seen != stream->end) {
+            stream->pulled = stream->end;
+        }
+
+        int rc = follow_pull(&follows[i], &reader->outbox, gather, stream->end, stream->packets, now_ns);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int reader_pull_marked(struct reader *reader, struct gather *gather, uint64_t now_ns)
+{
+    struct follow *follows = reader_follows(reader);
+
+    for (uint16_t i = 0; i < reader->count; i++) {
+        const struct stream *stream = follows[i].stream;
+        int rc =
+            follow_pull(&follows[i], &reader->outbox, gather, stream->mark, stream->mark_packets, now_ns);
 
         if (rc < 0) {
             return rc;

@@ -58,9 +58,12 @@ int reader_follow(struct reader *reader, struct stream *stream);
 /* Forgets the position: what was not pulled is not sent. Nothing happens when the stream is not followed. */
 void reader_unfollow(struct reader *reader, struct stream *stream);
 
-/* 0, or -ENOMEM or -EOVERFLOW: what was pulled up to then is in the outbox, the rest is still to be pulled.
+/*
+ * 0, or -ENOMEM or -EOVERFLOW: what was pulled up to then is in the outbox, the rest is still to be pulled.
  */
 int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns);
+/* The same up to each stream's mark: one reader's share of a round of flushing. */
+int reader_pull_marked(struct reader *reader, struct gather *gather, uint64_t now_ns);
 
 /* Takes the position of a followed stream to its end: what lies between is not sent to this reader. */
 void reader_skip(struct reader *reader, struct stream *stream);

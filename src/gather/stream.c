@@ -72,6 +72,7 @@ void stream_commit(struct stream *stream, size_t bytes)
     stream->tail->used += (uint32_t)bytes;
     stream->end += bytes;
     stream->packets++;
+    stream->tail->packets = stream->packets;
 }
 
 int stream_append(struct stream *stream, const void *packet, size_t bytes)
@@ -160,6 +161,34 @@ int stream_append_keyed(struct stream *stream, uint64_t key, const void *packet,
         .bytes = bytes,
     };
     return 0;
+}
+
+uint64_t stream_mark(struct stream *stream, uint64_t bytes_max)
+{
+    uint64_t from = stream->mark;
+
+    stream->pulled = stream->end;
+    stream->mark = stream->end;
+    stream->mark_packets = stream->packets;
+    if (stream->end - from <= bytes_max) {
+        return stream->mark;
+    }
+    for (const struct chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
+        uint64_t chunk_end = chunk->base + chunk->used;
+
+        if (chunk_end <= from) {
+            continue;
+        }
+        if (stream->mark != stream->end && chunk_end - from > bytes_max) {
+            break;
+        }
+        stream->mark = chunk_end;
+        stream->mark_packets = chunk->packets;
+        if (chunk_end - from >= bytes_max) {
+            break;
+        }
+    }
+    return stream->mark;
 }
 
 void stream_trim(struct stream *stream, uint64_t position)

@@ -13,6 +13,7 @@
  * it).
  *     5. nobody has pulled beyond `pulled`: a keyed packet at or after it may still be overwritten in place.
  * It only ever moves to the end, so that all keyed packets stop being overwritable at once.
+ *     6. mark <= pulled; the mark is a packet's border, and so is every position.
  */
 #ifndef ROOMD_GATHER_STREAM_H
 #define ROOMD_GATHER_STREAM_H
@@ -31,7 +32,9 @@ struct stream {
     struct stream_keys *keys; /* NULL until the first keyed packet */
     uint64_t end;
     uint64_t pulled;
-    uint32_t packets; /* ever appended; wraps, only differences count */
+    uint64_t mark;         /* how far the round of flushing under way, or the last one, goes */
+    uint32_t packets;      /* ever appended; wraps, only differences count */
+    uint32_t mark_packets; /* the same at the mark */
 };
 
 /* An empty stream that owns no memory yet. */
@@ -55,6 +58,13 @@ int stream_append(struct stream *stream, const void *packet, size_t bytes);
  * nobody has pulled it yet, otherwise appends. Returns 0 when appended, 1 when overwritten, or -ENOMEM.
  */
 int stream_append_keyed(struct stream *stream, uint64_t key, const void *packet, size_t bytes);
+
+/*
+ * Moves the mark forward: to the end, or, when that is more than `bytes_max` away, over as many whole chunks
+ * as fit, at least one. A round that hands every reader the same bounded piece works from the cache, however
+ * much has piled up behind it. Returns the mark.
+ */
+uint64_t stream_mark(struct stream *stream, uint64_t bytes_max);
 
 /*
  * Every reader has pulled up to `position`: lets go of the chunks before it; when all is read and nobody else

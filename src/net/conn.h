@@ -50,8 +50,10 @@ struct conn {
 /* Takes over `fd` and watches it for input. 0, or -errno and the descriptor has been closed. */
 int conn_open(struct conn *conn, struct net *net, int fd,
               void (*on_ready)(struct source *source, uint32_t events));
-/* Closes the socket and lets go of everything. Only in the turn's reap phase; nothing happens when it is
- * closed. */
+/*
+ * Closes the socket and lets go of everything. Only in the turn's reap phase; nothing happens when it is
+ * closed.
+ */
 void conn_close(struct conn *conn, struct net *net);
 
 /*
@@ -72,14 +74,17 @@ int conn_keep(struct conn *conn, const uint8_t *bytes, size_t size);
 int conn_pause(struct conn *conn, struct net *net, uint32_t events);
 int conn_resume(struct conn *conn, struct net *net);
 
-/* Writes the outbox as far as the kernel takes it, and asks for EPOLLOUT while something is left. 0 or
- * -errno. */
+/*
+ * Writes the outbox as far as the kernel takes it, and asks for EPOLLOUT while something is left. 0 or
+ * -errno.
+ */
 int conn_write(struct conn *conn, struct net *net);
 
 /* Says FIN; the peer may still send. */
 void conn_finish_writing(struct conn *conn);
 
-/* The peer's address as text, "unknown" when it can't be told; `text` has ADDRESS_TEXT_BYTES. Returns `text`.
+/*
+ * The peer's address as text, "unknown" when it can't be told; `text` has ADDRESS_TEXT_BYTES. Returns `text`.
  */
 const char *conn_peer(const struct conn *conn, char *text);
 

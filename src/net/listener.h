@@ -40,7 +40,8 @@ struct listener {
 int listener_open(struct listener *listener, struct reactor *reactor, struct timers *timers,
                   const struct address *address, int backlog, void (*on_accept)(void *context, int fd),
                   void *context);
-/* Closes the socket and removes a unix socket's file. Not from on_accept; nothing happens when it is closed.
+/*
+ * Closes the socket and removes a unix socket's file. Not from on_accept; nothing happens when it is closed.
  */
 void listener_close(struct listener *listener);
 

@@ -16,7 +16,8 @@
 
 int sys_epoll_create(void);
 int sys_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
-/* Waits at most `timeout_ns` (UINT64_MAX: for ever); a kernel without epoll_pwait2 rounds up to milliseconds.
+/*
+ * Waits at most `timeout_ns` (UINT64_MAX: for ever); a kernel without epoll_pwait2 rounds up to milliseconds.
  */
 int sys_epoll_wait(int epoll_fd, struct epoll_event *events, int events_max, uint64_t timeout_ns);
 

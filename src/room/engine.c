@@ -7,8 +7,10 @@
 #include "room/room.h"
 #include "room/session.h"
 
-/* Outbox blocks are bounded by what all sessions may hold together; the first block of each is the ordinary
- * case. */
+/*
+ * Outbox blocks are bounded by what all sessions may hold together; the first block of each is the ordinary
+ * case.
+ */
 static uint32_t blocks_max(const struct engine_limits *limits)
 {
     uint64_t blocks = (uint64_t)limits->sessions_max * 8 + 1024;

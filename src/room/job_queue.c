@@ -7,8 +7,10 @@
 
 #include "base/check.h"
 
-/* What lies in the ring: a record's head, then its payload. A filler is a head alone that covers the rest of
- * the ring. */
+/*
+ * What lies in the ring: a record's head, then its payload. A filler is a head alone that covers the rest of
+ * the ring.
+ */
 struct record {
     struct job job;
     uint32_t bytes; /* of the whole record */

@@ -53,8 +53,10 @@ static inline size_t job_queue_used_bytes(const struct job_queue *queue)
 /* Copies the job and `job->bytes` of payload in. 0, -ENOBUFS when it is full, -ENOMEM when it can't grow. */
 int job_queue_push(struct job_queue *queue, const struct job *job, const void *payload);
 
-/* Copies the first job out, its payload to `payload` (JOB_PAYLOAD_BYTES_MAX bytes). 0, or -ENOENT when it is
- * empty. */
+/*
+ * Copies the first job out, its payload to `payload` (JOB_PAYLOAD_BYTES_MAX bytes). 0, or -ENOENT when it is
+ * empty.
+ */
 int job_queue_pop(struct job_queue *queue, struct job *job, uint8_t *payload);
 
 #endif

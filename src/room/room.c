@@ -11,8 +11,10 @@
 #include "room/session.h"
 #include "wire/control.h"
 
-/* The golden ratio's fraction in 2^-32: successive rooms' ticks fall far from each other, however many there
- * are. */
+/*
+ * The golden ratio's fraction in 2^-32: successive rooms' ticks fall far from each other, however many there
+ * are.
+ */
 #define GRID_STEP 2654435769u
 
 static void room_mark_runnable(struct room *room)
@@ -308,7 +310,7 @@ static bool room_run_one(struct room *room)
 bool room_run(struct room *room)
 {
     for (uint32_t i = 0; i < room->options.jobs_per_turn; i++) {
-        if (!room_run_one(room)) {
+        if (room_is_congested(room) || !room_run_one(room)) {
             break;
         }
     }

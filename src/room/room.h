@@ -8,7 +8,8 @@
  * twice.
  *     2. member_count <= seats <= capacity at the time of joining: who may come in is decided once, by seat.
  *     3. transitions (enter, leave) and jobs run in the order in which they were asked for.
- *     4. in a round of flushing, members[0 .. cursor) have pulled everything before round_end.
+ *     4. in a round of flushing, members[0 .. cursor) have pulled everything before round_end; between rounds
+ * all have.
  *     5. a room is on engine->runnable exactly while it has jobs or transitions, on engine->flushing exactly
  * while a round is under way (has_round) or asked for (wants_round).
  */
@@ -34,7 +35,8 @@ struct room_options {
     uint32_t capacity;
     bool is_autojoin;
     bool has_suffix;
-    uint32_t early_flush_bytes; /* pending bytes at which a round starts before the tick */
+    uint32_t early_flush_bytes; /* pending bytes at which a round starts before the tick, and the most of one
+                                   round */
     uint32_t job_bytes_max;
     uint32_t jobs_per_turn;
     uint32_t outbox_bytes_max;
@@ -63,7 +65,8 @@ struct room {
     struct timer tick;
     uint64_t grid_ns; /* where this room's ticks lie: at grid_ns + k * tick_ns */
     /* The round of flushing. */
-    uint64_t round_end; /* the stream's end when the round began; between rounds, how far all members are */
+    uint64_t round_end;     /* how far the round goes, or the last one went */
+    uint64_t wanted_end;    /* how far rounds must go before the room rests */
     uint64_t wanted_due_ns; /* the tick that asked for the next round; 0: none did */
     uint32_t cursor;
     bool has_round;    /* under way: members before the cursor are done */
@@ -75,7 +78,8 @@ struct room {
     char name[ROOMD_NAME_BYTES_MAX + 1];
 };
 
-/* Makes a room and its content, and lists it in the lobby. 0 and *out, or -errno and nothing is left behind.
+/*
+ * Makes a room and its content, and lists it in the lobby. 0 and *out, or -errno and nothing is left behind.
  */
 int room_open(struct engine *engine, const char *name, const struct room_options *options,
               const struct roomd_content *content, const struct roomd_host *host, struct room **out);
@@ -87,7 +91,8 @@ void room_close(struct room *room);
 /* Takes on what may change while the room runs: everything but is_autojoin and the content. */
 void room_set_options(struct room *room, const struct room_options *options);
 
-/* A packet from a member's client, in phase 1. 0; -ENOBUFS: the queue is full, nothing happened; or -ENOMEM.
+/*
+ * A packet from a member's client, in phase 1. 0; -ENOBUFS: the queue is full, nothing happened; or -ENOMEM.
  */
 int room_push_packet(struct room *room, struct session *session, uint16_t id, const uint8_t *payload,
                      size_t bytes);
@@ -112,12 +117,21 @@ int room_send(struct room *room, uint64_t session, uint16_t id, const void *payl
 /* The member of that id, or NULL. */
 struct session *room_find_member(struct room *room, uint64_t session);
 
-/* Flushing (room_flush.c). Asks for a round: now if none is under way, else behind it. `due_ns` 0: no tick
- * did. */
+/*
+ * Flushing (room_flush.c). Asks for a round: now if none is under way, else behind it. `due_ns` 0: no tick
+ * did.
+ */
 void room_request_flush(struct room *room, uint64_t due_ns);
-/* Flushes members until all are done or the clock passes `until_ns`. True: the round is done, and none is
- * wanted. */
+/*
+ * Flushes members until all are done or the clock passes `until_ns`. True: the round is done, and none is
+ * wanted.
+ */
 bool room_flush_piece(struct room *room, uint64_t until_ns);
+/*
+ * Whether so much waits to be flushed that no more jobs may run: the room's senders wait, in the end in their
+ * kernels.
+ */
+bool room_is_congested(const struct room *room);
 /* Something now waits for the next tick. */
 void room_arm_tick(struct room *room);
 /* The tick. */

@@ -9,6 +9,7 @@ enum { FLUSH_MEMBERS_PER_LOOK = 8 };
 void room_request_flush(struct room *room, uint64_t due_ns)
 {
     room->wants_round = true;
+    room->wanted_end = room->stream.end;
     if (room->wanted_due_ns == 0) {
         room->wanted_due_ns = due_ns;
     }
@@ -31,10 +32,16 @@ static void room_begin_round(struct room *room, uint64_t now_ns)
     room->wanted_due_ns = 0;
     room->owes_private = false;
     room->cursor = 0;
-    room->round_end = room->stream.end;
+    room->round_end = stream_mark(&room->stream, room->options.early_flush_bytes);
 }
 
-/* All members have pulled at least what was there when the round began. */
+bool room_is_congested(const struct room *room)
+{
+    return list_is_linked(&room->flushing_link) &&
+           room->stream.end - room->round_end > room->options.outbox_bytes_max;
+}
+
+/* All members have pulled up to round_end. */
 static void room_end_round(struct room *room)
 {
     room->has_round = false;
@@ -42,9 +49,21 @@ static void room_end_round(struct room *room)
 
     uint64_t pending = room->stream.end - room->round_end;
 
-    if (pending > 0 && (room->options.tick_ns == 0 || pending >= room->options.early_flush_bytes)) {
+    if (room->round_end < room->wanted_end || (pending > 0 && room->options.tick_ns == 0) ||
+        pending >= room->options.early_flush_bytes) {
         room->wants_round = true;
+    } else if (pending > 0) {
+        room_arm_tick(room);
     }
+}
+
+static void room_flush_member(struct room *room, struct session *session)
+{
+    if (reader_pull_marked(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        return;
+    }
+    session_flush(session);
 }
 
 bool room_flush_piece(struct room *room, uint64_t until_ns)
@@ -53,7 +72,7 @@ bool room_flush_piece(struct room *room, uint64_t until_ns)
         room_begin_round(room, clock_now_ns());
     }
     while (room->cursor < room->member_count) {
-        session_flush(room->members[room->cursor++]);
+        room_flush_member(room, room->members[room->cursor++]);
         if (room->cursor % FLUSH_MEMBERS_PER_LOOK == 0 && clock_now_ns() >= until_ns) {
             break;
         }

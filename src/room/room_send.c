@@ -27,11 +27,10 @@ static size_t put_packet(uint8_t *out, uint16_t id, const void *payload, size_t 
 /* Something has been appended to the stream: sees to it that it will be flushed. */
 static void room_on_append(struct room *room, unsigned flags)
 {
-    if (room->wants_round) {
-        return;
-    }
     if ((flags & ROOMD_URGENT) || room->options.tick_ns == 0) {
         room_request_flush(room, 0);
+    } else if (room->wants_round) {
+        return; /* what that round does not take, its end sees to */
     } else if (room->stream.end - room->round_end >= room->options.early_flush_bytes) {
         room->engine->stats.flushes_early++;
         room_request_flush(room, 0);

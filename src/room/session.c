@@ -93,8 +93,10 @@ void session_mark_dirty(struct session *session)
     }
 }
 
-/* Whether there is still somebody who can read why; a slow reader has its outbox full of what it did not
- * read. */
+/*
+ * Whether there is still somebody who can read why; a slow reader has its outbox full of what it did not
+ * read.
+ */
 static bool can_be_told(enum roomd_close_reason reason)
 {
     switch (reason) {
@@ -341,10 +343,6 @@ void session_flush(struct session *session)
     struct conn *conn = &session->conn;
 
     if (session->is_ended) {
-        return;
-    }
-    if (reader_pull(&conn->reader, &engine->net.gather, engine->now_ns) < 0) {
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return;
     }
     if (!conn->is_blocked && !outbox_is_empty(&conn->reader.outbox)) {

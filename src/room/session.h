@@ -62,8 +62,10 @@ struct session {
     bool is_ended;
 };
 
-/* A connection has been accepted: `fd` is the session's, or has been refused and closed. Matches listener's
- * on_accept. */
+/*
+ * A connection has been accepted: `fd` is the session's, or has been refused and closed. Matches listener's
+ * on_accept.
+ */
 void session_accept(void *engine, int fd);
 
 /*
@@ -72,11 +74,14 @@ void session_accept(void *engine, int fd);
  */
 void session_close(struct session *session, enum roomd_close_reason reason, const char *text);
 
-/* Closes the sockets of sessions that have ended, and frees those that no room holds any more. The turn's
- * phase 4. */
+/*
+ * Closes the sockets of sessions that have ended, and frees those that no room holds any more. The turn's
+ * phase 4.
+ */
 void session_reap(struct engine *engine);
 
-/* Wants to be in `room`. ROOMD_ERROR_NONE, and it is on its way; otherwise why not, and nothing has changed.
+/*
+ * Wants to be in `room`. ROOMD_ERROR_NONE, and it is on its way; otherwise why not, and nothing has changed.
  */
 enum roomd_error session_join(struct session *session, struct room *room);
 /* Wants out of its room. ROOMD_ERROR_NONE or ROOMD_ERROR_NOT_IN_ROOM. */
@@ -96,16 +101,20 @@ void session_send_error(struct session *session, enum roomd_error code, const ch
 
 /* Will be flushed at the end of this turn. */
 void session_mark_dirty(struct session *session);
-/* Pulls, writes what the socket takes, and holds the session to its room's limits. Only in the turn's
- * phase 3. */
+/*
+ * Writes what the socket takes of what was pulled, and holds the session to its room's limits. Only in the
+ * turn's phase 3.
+ */
 void session_flush(struct session *session);
 
 /* Stops reading, until session_resume puts it on engine->resumable. */
 void session_pause(struct session *session);
 void session_resume(struct session *session);
 
-/* Sets, or with 0 takes off, the time by which a kept partial frame must be whole, or a lingering session
- * gone. */
+/*
+ * Sets, or with 0 takes off, the time by which a kept partial frame must be whole, or a lingering session
+ * gone.
+ */
 void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns);
 /* Timer callbacks of the engine. */
 void session_check_deadlines(struct timer *timer, uint64_t now_ns);

@@ -155,8 +155,10 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return;
     }
-    /* The deadline is for one frame: more bytes of it do not move it, and while we keep the client waiting it
-     * rests. */
+    /*
+     * The deadline is for one frame: more bytes of it do not move it, and while we keep the client waiting it
+     * rests.
+     */
     if (session->is_paused || taken == size) {
         session_set_deadline(session, NULL, 0);
     } else if (taken > 0 || !list_is_linked(&session->deadline_link)) {

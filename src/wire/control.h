@@ -20,7 +20,8 @@
 
 enum {
     CONTROL_TEXT_BYTES_MAX = 200, /* what S_ERROR and S_KICK say; decoders accept more */
-    /* Enough for any packet here but S_ROOMS and a C_HELLO with a ticket; S_ERROR and S_KICK are the largest.
+    /*
+     * Enough for any packet here but S_ROOMS and a C_HELLO with a ticket; S_ERROR and S_KICK are the largest.
      */
     CONTROL_FRAME_BYTES_MAX = ROOMD_FRAME_HEADER_BYTES + 2 + 2 + CONTROL_TEXT_BYTES_MAX
 };
@@ -88,11 +89,15 @@ struct control_rooms {
     uint16_t count;
 };
 
-/* `size_max`, at least CONTROL_ROOMS_BYTES_MIN, is the space at `out`; above ROOMD_FRAME_BYTES_MAX it counts
- * as that. */
+/*
+ * `size_max`, at least CONTROL_ROOMS_BYTES_MIN, is the space at `out`; above ROOMD_FRAME_BYTES_MAX it counts
+ * as that.
+ */
 void control_rooms_init(struct control_rooms *rooms, uint8_t *out, size_t size_max);
-/* Adds one room, names as in control_put_joined. False, and nothing has changed, when it doesn't fit any
- * more. */
+/*
+ * Adds one room, names as in control_put_joined. False, and nothing has changed, when it doesn't fit any
+ * more.
+ */
 bool control_rooms_add(struct control_rooms *rooms, const char *room, const char *content, uint32_t players,
                        uint32_t capacity);
 /* Completes the frame with the rooms added so far and returns its size. */
@@ -113,8 +118,10 @@ struct control_room {
     uint32_t players, capacity;
 };
 
-/* `id` says which member holds. Codes and reasons are as sent: a newer server may know more of them than we
- * do. */
+/*
+ * `id` says which member holds. Codes and reasons are as sent: a newer server may know more of them than we
+ * do.
+ */
 struct control_server {
     enum roomd_server_packet id;
     union {
@@ -150,8 +157,10 @@ struct control_server {
     };
 };
 
-/* Decodes a packet from the server; returns what control_decode returns. Texts are valid UTF-8 and may be
- * empty. */
+/*
+ * Decodes a packet from the server; returns what control_decode returns. Texts are valid UTF-8 and may be
+ * empty.
+ */
 int control_decode_server(const struct frame *frame, struct control_server *control);
 
 /*
@@ -160,8 +169,10 @@ int control_decode_server(const struct frame *frame, struct control_server *cont
  */
 int control_rooms_next(struct control_rooms_cursor *cursor, struct control_room *room);
 
-/* Needs ROOMD_FRAME_HEADER_BYTES + 6 + ticket_bytes at `out`; the frame must not outgrow
- * ROOMD_FRAME_BYTES_MAX. */
+/*
+ * Needs ROOMD_FRAME_HEADER_BYTES + 6 + ticket_bytes at `out`; the frame must not outgrow
+ * ROOMD_FRAME_BYTES_MAX.
+ */
 size_t control_put_hello(uint8_t *out, uint16_t version, uint16_t flags, const void *ticket,
                          size_t ticket_bytes);
 /* Each needs CONTROL_FRAME_BYTES_MAX at `out`; names as in control_put_joined. */

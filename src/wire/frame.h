@@ -23,8 +23,10 @@ struct frame_cursor {
     size_t pos;
 };
 
-/* `payload` points into the cursor's data and is good for as long as that is; it may not be aligned for
- * anything. */
+/*
+ * `payload` points into the cursor's data and is good for as long as that is; it may not be aligned for
+ * anything.
+ */
 struct frame {
     uint16_t id;
     uint16_t payload_bytes;

@@ -2,8 +2,10 @@
 
 #include <stddef.h>
 
-/* Lower case of a string literal, character by character, so that the names are read-only data from the
- * first. */
+/*
+ * Lower case of a string literal, character by character, so that the names are read-only data from the
+ * first.
+ */
 #define NAME_BYTES    24
 #define NAME_AT(s, i) ((s)[(i) < sizeof(s) ? (i) : sizeof(s) - 1])
 #define LOWER(s, i)                                                                                          \

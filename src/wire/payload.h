@@ -116,7 +116,8 @@ static inline uint8_t *payload_put_name(uint8_t *out, const char *name)
     return out + 2 + size;
 }
 
-/* Writes the header of the frame that begins at `out` and whose payload ends before `end`; returns its size.
+/*
+ * Writes the header of the frame that begins at `out` and whose payload ends before `end`; returns its size.
  */
 static inline size_t payload_finish(uint8_t *out, uint16_t id, const uint8_t *end)
 {
