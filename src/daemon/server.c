@@ -2,7 +2,7 @@
  * Where to begin reading. One turn of roomd has four phases, in this order:
  *
  *     1. server_read     epoll, accept, read, decode; packets become jobs in their rooms' queues
- *     2. server_play     timers (ticks are timers), then the rooms' jobs: the only place where game code runs
+ *     2. server_play     timers (ticks are timers), then the rooms' jobs: game code runs only here
  *     3. server_flush    what the rooms have to say is written: one gathered write a member a tick
  *     4. server_reap     sockets are closed and memory given back; then what changes the server itself
  *

@@ -3,7 +3,7 @@
  *
  *     1. refs >= 1 while anyone can reach the chunk; who opened it holds the first reference.
  *     2. bytes below `used` never change while anyone but the stream holds a reference (keyed packets, which
- * are overwritten only while nobody has pulled them, keep to this by definition).
+ *        are overwritten only while nobody has pulled them, keep to this by definition).
  *     3. chunks of the ordinary size come from a cache and go back to it; an outsize chunk is freed at once.
  */
 #ifndef ROOMD_GATHER_CHUNK_H

@@ -6,7 +6,7 @@
  *     1. for each follow: trimmed part of the stream <= seen <= stream->end.
  *     2. a stream is followed at most once by one reader.
  *     3. what a receiver gets is, stream by stream, what was appended from its follow to its unfollow, each
- * byte once; a private packet comes after everything that was appended before it.
+ *        byte once; a private packet comes after everything that was appended before it.
  */
 #ifndef ROOMD_GATHER_READER_H
 #define ROOMD_GATHER_READER_H

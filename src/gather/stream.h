@@ -7,12 +7,12 @@
  *
  *     1. positions are bytes ever appended, from 0; they never go back and are never used again.
  *     2. the stream holds one reference on every chunk from head to tail; chunks follow each other without a
- * gap.
+ *        gap.
  *     3. a packet never spans two chunks.
  *     4. what lies before the position given to stream_trim is gone from the stream (slices may still hold
- * it).
+ *        it).
  *     5. nobody has pulled beyond `pulled`: a keyed packet at or after it may still be overwritten in place.
- * It only ever moves to the end, so that all keyed packets stop being overwritable at once.
+ *        It only ever moves to the end, so that all keyed packets stop being overwritable at once.
  *     6. mark <= pulled; the mark is a packet's border, and so is every position.
  */
 #ifndef ROOMD_GATHER_STREAM_H

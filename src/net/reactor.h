@@ -2,7 +2,7 @@
  * The reactor: level-triggered epoll over sources. A source lives in the object that it wakes.
  *
  *     1. a source's descriptor is closed, and its memory freed, only after the batch of events in which it
- * was removed has been handled (the turn's reap): so no event of a batch can reach a stranger.
+ *        was removed has been handled (the turn's reap): so no event of a batch can reach a stranger.
  *     2. EPOLLERR and EPOLLHUP are always reported, whatever is asked for.
  */
 #ifndef ROOMD_NET_REACTOR_H

@@ -4,9 +4,9 @@
  * lost for lack of room; they wait in the room's list of transitions, in the same order (see room.h).
  *
  *     1. records are 8-byte aligned and contiguous; a record that would cross the end is preceded by a
- * filler.
+ *        filler.
  *     2. records take at most bytes_max, one filler aside. The ring grows by doubling when it must and never
- * shrinks.
+ *        shrinks.
  *     3. pushed - popped = records in the queue.
  */
 #ifndef ROOMD_ROOM_JOB_QUEUE_H

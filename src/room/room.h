@@ -1,17 +1,16 @@
 /*
  * Rooms. A room is a job queue, a stream that its members follow, and the content that decides what happens.
  *
- *     jobs in -> room_run -> content -> room_broadcast, room_send -> stream, outboxes -> tick -> round of
- * flushing
+ *     jobs in -> room_run -> content -> room_broadcast, room_send -> stream, outboxes -> round of flushing
  *
  *     1. members[0 .. member_count) are the sessions in the room, each knowing its index; nobody is in it
- * twice.
+ *        twice.
  *     2. member_count <= seats <= capacity at the time of joining: who may come in is decided once, by seat.
  *     3. transitions (enter, leave) and jobs run in the order in which they were asked for.
- *     4. in a round of flushing, members[0 .. cursor) have pulled everything before round_end; between rounds
- * all have.
+ *     4. in a round of flushing, members[0 .. cursor) have pulled everything before round_end; between
+ *        rounds all have.
  *     5. a room is on engine->runnable exactly while it has jobs or transitions, on engine->flushing exactly
- * while a round is under way (has_round) or asked for (wants_round).
+ *        while a round is under way (has_round) or asked for (wants_round).
  */
 #ifndef ROOMD_ROOM_ROOM_H
 #define ROOMD_ROOM_ROOM_H
@@ -35,8 +34,7 @@ struct room_options {
     uint32_t capacity;
     bool is_autojoin;
     bool has_suffix;
-    uint32_t early_flush_bytes; /* pending bytes at which a round starts before the tick, and the most of one
-                                   round */
+    uint32_t early_flush_bytes; /* pending bytes that start a round before the tick, and its most */
     uint32_t job_bytes_max;
     uint32_t jobs_per_turn;
     uint32_t outbox_bytes_max;
@@ -118,8 +116,8 @@ int room_send(struct room *room, uint64_t session, uint16_t id, const void *payl
 struct session *room_find_member(struct room *room, uint64_t session);
 
 /*
- * Flushing (room_flush.c). Asks for a round: now if none is under way, else behind it. `due_ns` 0: no tick
- * did.
+ * Flushing (room_flush.c). Asks for all that is in the stream by now to be flushed, in as many rounds as it
+ * takes, behind the one that is under way. `due_ns` is the tick that asks; 0: none did.
  */
 void room_request_flush(struct room *room, uint64_t due_ns);
 /*

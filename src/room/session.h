@@ -4,19 +4,22 @@
  *
  * The connection's life:
  *
- *     open --session_close, the client may be told--> kicked --outbox written--> lingering --EOF, deadline-->
- * ended open --session_close, there is nobody to tell--> ended --session_reap, the room has let go--> freed
+ *     open --session_close: the client can be told why--> kicked --all is written--> lingering
+ *     open --session_close: there is nobody to tell--> ended
+ *     kicked or lingering --the client hangs up, or its deadline passes--> ended
+ *     ended --session_reap, once no room holds it--> freed
  *
  * The place in rooms (`room` is where the session is or is going, or NULL):
  *
- *     nowhere --session_join--> entering --room_run_transition--> in_room --session_leave, session_join,
- *     session_close--> leaving --room_run_transition--> nowhere, or entering `next_room`
+ *     nowhere --session_join--> entering --room_run--> in_room
+ *     in_room --session_leave, session_join elsewhere, session_close--> leaving
+ *     leaving --room_run--> nowhere, or entering `next_room`
  *
  *     1. `member` is valid exactly while the place is in_room or leaving; so is the follow of the room's
- * stream, until the session is kicked or ended.
+ *        stream, until the session is kicked or ended.
  *     2. a seat is held in `room` while entering, in_room or leaving, and in `next_room` while that is set.
- *     3. while entering or leaving, or while the room's queue is full, the session is paused: what the client
- * sends waits in order, in the kernel and in the connection's kept bytes.
+ *     3. while entering or leaving, or while the room's queue is full, the session is paused: what the
+ *        client sends waits in order, in the kernel and in the connection's kept bytes.
  *     4. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
  */
 #ifndef ROOMD_ROOM_SESSION_H
