@@ -80,7 +80,6 @@ static void server_flush_all(struct server *server)
 static void server_advance(struct server *server)
 {
     struct engine *engine = &server->engine;
-    bool is_overdue = server->phase != SERVER_RUNNING && engine->now_ns >= server->stop_deadline_ns;
 
     switch (server->phase) {
     case SERVER_RUNNING:
@@ -93,14 +92,14 @@ static void server_advance(struct server *server)
         server->phase = SERVER_DRAINING;
         break;
     case SERVER_DRAINING:
-        if (is_overdue || (list_is_empty(&engine->runnable) && list_is_empty(&engine->resumable) &&
-                           list_is_empty(&engine->flushing))) {
+        if (server->is_overdue || (list_is_empty(&engine->runnable) && list_is_empty(&engine->resumable) &&
+                                   list_is_empty(&engine->flushing))) {
             server_kick_all(server);
             server->phase = engine->sessions.used > 0 ? SERVER_LINGERING : SERVER_DONE;
         }
         break;
     case SERVER_LINGERING:
-        if (is_overdue || engine->sessions.used == 0) {
+        if (server->is_overdue || engine->sessions.used == 0) {
             server->phase = SERVER_DONE;
         }
         break;
@@ -155,9 +154,8 @@ static void server_on_signal(void *context, int signal)
             break;
         }
         server->phase = SERVER_LAST_READ;
-        server->stop_deadline_ns = server->engine.now_ns + server->config.server.shutdown_timeout_ns;
-        /* So that the turn in which the deadline passes comes. */
-        timer_arm(&server->engine.timers, &server->stats_timer, server->stop_deadline_ns);
+        timer_arm(&server->engine.timers, &server->shutdown_timer,
+                  server->engine.now_ns + server->config.server.shutdown_timeout_ns);
         break;
     }
 }
@@ -167,10 +165,16 @@ static void server_on_stats(struct timer *timer, uint64_t now_ns)
     struct server *server = LIST_ENTRY(timer, struct server, stats_timer);
     uint64_t stats_ns = server->config.server.stats_ns;
 
-    if (server->phase == SERVER_RUNNING && stats_ns > 0) {
-        report_stats(&server->engine);
-        timer_arm(&server->engine.timers, timer, now_ns + stats_ns);
-    }
+    report_stats(&server->engine);
+    timer_arm(&server->engine.timers, timer, now_ns + stats_ns);
+}
+
+static void server_on_shutdown_timeout(struct timer *timer, uint64_t now_ns)
+{
+    struct server *server = LIST_ENTRY(timer, struct server, shutdown_timer);
+
+    (void)now_ns;
+    server->is_overdue = true;
 }
 
 int server_load_config(struct config *config, const char *config_path, const char *listen_override,
@@ -270,6 +274,9 @@ static int server_open(struct server *server)
     int rc = timer_open(&engine->timers, &server->stats_timer, server_on_stats);
 
     if (rc == 0) {
+        rc = timer_open(&engine->timers, &server->shutdown_timer, server_on_shutdown_timeout);
+    }
+    if (rc == 0) {
         rc = signals_open(&server->signals, &engine->net.reactor, server_on_signal, server);
     }
     if (rc == 0) {
@@ -323,6 +330,7 @@ void server_fini(struct server *server)
     server_close_listeners(server);
     signals_close(&server->signals, &server->engine.net.reactor);
     timer_close(&server->engine.timers, &server->stats_timer);
+    timer_close(&server->engine.timers, &server->shutdown_timer);
     engine_fini(&server->engine);
     config_fini(&server->config);
 }

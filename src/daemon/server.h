@@ -31,9 +31,10 @@ struct server {
     uint32_t listener_count;
     struct signals signals;
     struct timer stats_timer;
-    uint64_t stop_deadline_ns;
+    struct timer shutdown_timer;
     enum server_phase phase;
-    bool is_forced; /* by a second signal */
+    bool is_overdue; /* shutdown_timeout has passed */
+    bool is_forced;  /* by a second signal */
     bool wants_reload;
     bool wants_report;
 };
