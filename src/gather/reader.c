@@ -85,6 +85,8 @@ int reader_follow(struct reader *reader, struct stream *stream)
     if (rc < 0) {
         return rc;
     }
+    stream->pulled =
+        stream->end; /* the newcomer's snapshot holds what lies before: nothing changes it any more */
     reader_follows(reader)[reader->count++] =
         (struct follow){.stream = stream, .seen = stream->end, .seen_packets = stream->packets};
     return 0;
@@ -171,6 +173,7 @@ void reader_skip(struct reader *reader, struct stream *stream)
     struct follow *follow = reader_find(reader, stream);
 
     if (follow != NULL) {
+        stream->pulled = stream->end;
         follow->seen = stream->end;
         follow->seen_packets = stream->packets;
     }

@@ -56,6 +56,7 @@ uint8_t *stream_reserve(struct stream *stream, size_t bytes)
             return NULL;
         }
         chunk->base = stream->end;
+        chunk->packets = stream->packets;
         if (stream->tail != NULL) {
             stream->tail->next = chunk;
         } else {

@@ -11,7 +11,7 @@
  *     3. a packet never spans two chunks.
  *     4. what lies before the position given to stream_trim is gone from the stream (slices may still hold
  *        it).
- *     5. nobody has pulled beyond `pulled`: a keyed packet at or after it may still be overwritten in place.
+ *     5. nobody has pulled, or begun to follow, beyond `pulled`: a keyed packet at or after it may still be overwritten in place.
  *        It only ever moves to the end, so that all keyed packets stop being overwritable at once.
  *     6. mark <= pulled; the mark is a packet's border, and so is every position.
  */
@@ -45,7 +45,7 @@ void stream_fini(struct stream *stream);
 /*
  * Room for a packet of `bytes` (1 or more) at the end, contiguous and owned by the caller until stream_commit
  * of the same size. NULL when there is no memory; nothing has changed then, as it has not when commit is
- * never called.
+ * never called. Nothing else may be done to the stream between the two.
  */
 uint8_t *stream_reserve(struct stream *stream, size_t bytes);
 void stream_commit(struct stream *stream, size_t bytes);

@@ -58,16 +58,16 @@ static void listener_on_ready(struct source *source, uint32_t events)
     }
 }
 
-/* Whether the file of a unix address is left over from a process that is gone. */
-static bool is_stale_unix(const struct address *address)
-{
-    return address->storage.ss_family == AF_UNIX &&
-           sys_connect_unix(&address->storage, address->bytes) == -ECONNREFUSED;
-}
-
 static const char *unix_path(const struct address *address)
 {
     return ((const struct sockaddr_un *)&address->storage)->sun_path;
+}
+
+/* Whether the file of a unix address is a socket left over from a process that is gone. */
+static bool is_stale_unix(const struct address *address)
+{
+    return address->storage.ss_family == AF_UNIX && sys_is_socket(unix_path(address)) &&
+           sys_connect_unix(&address->storage, address->bytes) == -ECONNREFUSED;
 }
 
 int listener_open(struct listener *listener, struct reactor *reactor, struct timers *timers,

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +91,13 @@ int sys_connect_unix(const struct sockaddr_storage *address, socklen_t address_b
 
     close(fd);
     return rc;
+}
+
+bool sys_is_socket(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 int sys_unlink(const char *path)

@@ -6,6 +6,7 @@
 #define ROOMD_NET_SYS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -25,6 +26,8 @@ int sys_epoll_wait(int epoll_fd, struct epoll_event *events, int events_max, uin
 int sys_listen(const struct sockaddr *address, socklen_t address_bytes, int backlog);
 /* Tries to connect to a unix socket and hangs up again: 0 when somebody listens there, or -errno. */
 int sys_connect_unix(const struct sockaddr_storage *address, socklen_t address_bytes);
+/* Whether the file at `path` is a socket; a link to one is not. */
+bool sys_is_socket(const char *path);
 int sys_unlink(const char *path);
 /* A non-blocking, close-on-exec connection. */
 int sys_accept(int fd);

@@ -86,6 +86,7 @@ struct engine {
     struct timer blocked_timer;  /* looks at blocked once a second */
     uint64_t now_ns;             /* the turn's clock */
     uint32_t next_player;
+    bool is_playing;  /* a room's jobs are being run */
     bool is_stopping; /* no more input is read */
     uint8_t job_payload[ROOMD_PAYLOAD_BYTES_MAX];
 };

@@ -263,7 +263,7 @@ static void room_run_packet(struct room *room, const struct job *job, const uint
 {
     struct session *session = room_find_member(room, job->session);
 
-    if (session == NULL || session->is_kicked) {
+    if (session == NULL || session->is_muted) {
         room->engine->stats.packets_dropped++;
         return;
     }
@@ -309,11 +309,13 @@ static bool room_run_one(struct room *room)
 
 bool room_run(struct room *room)
 {
+    room->engine->is_playing = true;
     for (uint32_t i = 0; i < room->options.jobs_per_turn; i++) {
         if (room_is_congested(room) || !room_run_one(room)) {
             break;
         }
     }
+    room->engine->is_playing = false;
     if (job_queue_used_bytes(&room->jobs) <= room->jobs.bytes_max / 2) {
         struct list *node;
 

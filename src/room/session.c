@@ -172,8 +172,11 @@ static void session_put_kick(struct session *session, const char *text)
     session->is_kicked = true;
     session->is_paused = false;
     list_remove(&session->wait_link);
+    list_remove(&session->deadline_link);
     session_mark_dirty(session);
-    session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
+    if (engine->limits.linger_ns > 0) {
+        session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
+    }
     if (conn_resume(&session->conn, &engine->net) < 0) {
         session_end(session);
     }
@@ -189,6 +192,7 @@ void session_close(struct session *session, enum roomd_close_reason reason, cons
         return;
     }
     session->close_reason = (uint8_t)reason;
+    session->is_muted = session->engine->is_playing;
     session->engine->stats.closes[reason]++;
     session_log_close(session);
     if (can_be_told(reason)) {
@@ -324,14 +328,16 @@ static void session_check_outbox(struct session *session)
     }
 }
 
-/* A kicked session's outbox is written: says FIN, so that the client reads S_KICK and then the end. */
+/*
+ * A kicked session whose outbox is written says FIN, so that the client reads S_KICK and then the end. Without linger
+ * one try to write it is all there is.
+ */
 static void session_finish_kick(struct session *session)
 {
-    if (session->has_fin || !outbox_is_empty(&session->conn.reader.outbox)) {
-        return;
+    if (!session->has_fin && outbox_is_empty(&session->conn.reader.outbox)) {
+        session->has_fin = true;
+        conn_finish_writing(&session->conn);
     }
-    session->has_fin = true;
-    conn_finish_writing(&session->conn);
     if (session->engine->limits.linger_ns == 0) {
         session_end(session);
     }
@@ -393,7 +399,7 @@ static void engine_arm_deadline_timer(struct engine *engine)
             first_ns = session->deadline_ns < first_ns ? session->deadline_ns : first_ns;
         }
     }
-    if (first_ns != UINT64_MAX && !timer_is_armed(&engine->deadline_timer)) {
+    if (first_ns != UINT64_MAX) {
         timer_arm(&engine->timers, &engine->deadline_timer, first_ns);
     }
 }
