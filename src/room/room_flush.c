@@ -119,16 +119,16 @@ void room_on_tick(struct timer *timer, uint64_t now_ns)
 {
     struct room *room = LIST_ENTRY(timer, struct room, tick);
     struct engine_stats *stats = &room->engine->stats;
-    uint64_t skipped = (now_ns - timer->due_ns) / room->options.tick_ns;
+    uint64_t due_ns = timer->due_ns; /* arming it again changes it */
 
     room->ticks++;
     stats->ticks++;
-    stats->ticks_skipped += skipped;
+    stats->ticks_skipped += (now_ns - due_ns) / room->options.tick_ns;
     if (room->content->tick != NULL && room->member_count > 0) {
         room->content->tick(room->content_state);
         room_arm_tick(room);
     }
     if (room->stream.end != room->round_end || room->owes_private) {
-        room_request_flush(room, timer->due_ns);
+        room_request_flush(room, due_ns);
     }
 }
