@@ -12,18 +12,18 @@
 
 #include <cmocka.h>
 
-static void word_check(struct bystanders *bystanders, size_t me, const struct frame *frame)
+static void word_check(struct bystanders *bystanders, size_t me, const struct packet *packet)
 {
     struct bystander *self = &bystanders->each[me];
     uint32_t player = 0;
     char text[64];
     char wanted[64];
 
-    if (!chat_read(frame, &player, text, sizeof(text))) {
-        fail_msg("bystander %zu got a frame of id 0x%04x and %u bytes", me, frame->id, frame->size);
+    if (!chat_read(packet, &player, text, sizeof(text))) {
+        fail_msg("bystander %zu got a packet of id 0x%04x and %u bytes", me, packet->id, packet->size);
     }
     for (size_t i = 0; i < 2; i++) {
-        if (player != bystanders->each[i].client->player) {
+        if (player != bystanders->each[i].peer->player) {
             continue;
         }
         snprintf(wanted, sizeof(wanted), "word %zu.%u", i, self->seen[i]);
@@ -44,12 +44,12 @@ static void word_check(struct bystanders *bystanders, size_t me, const struct fr
 
 static void words_take(struct bystanders *bystanders, size_t me, uint64_t deadline_ns)
 {
-    struct client *client = bystanders->each[me].client;
-    struct frame frame;
+    struct peer *peer = bystanders->each[me].peer;
+    struct packet packet;
 
-    long n = client_read(client, deadline_ns);
-    while (client_take_frame(client, &frame)) {
-        word_check(bystanders, me, &frame);
+    long n = peer_read(peer, deadline_ns);
+    while (peer_take_packet(peer, &packet)) {
+        word_check(bystanders, me, &packet);
     }
     if (n == 0) {
         fail_msg("bystander %zu lost its connection", me);
@@ -60,14 +60,14 @@ void bystanders_start(struct bystanders *bystanders, const struct daemon *daemon
 {
     memset(bystanders, 0, sizeof(*bystanders));
     for (size_t i = 0; i < 2; i++) {
-        struct client *client = client_connect(daemon);
+        struct peer *peer = peer_connect(daemon);
 
-        bystanders->each[i].client = client;
-        client_hello(client);
+        bystanders->each[i].peer = peer;
+        peer_hello(peer);
         if (room != NULL) {
-            client_join(client, room);
+            peer_join(peer, room);
         } else {
-            client_await_frame(client, ROOMD_S_JOINED);
+            peer_await_packet(peer, ROOMD_S_JOINED);
         }
     }
 }
@@ -81,7 +81,7 @@ void bystanders_step(struct bystanders *bystanders)
         if (self->asked_ns == 0) {
             self->asked_ns = wait_now_ns();
             snprintf(text, sizeof(text), "word %zu.%u", i, self->sent++);
-            client_send_chat(self->client, text);
+            peer_send_chat(self->peer, text);
         }
     }
     for (size_t i = 0; i < 2; i++) {
@@ -127,6 +127,6 @@ void bystanders_finish(struct bystanders *bystanders)
         }
     }
     for (size_t i = 0; i < 2; i++) {
-        client_close(bystanders->each[i].client);
+        peer_close(bystanders->each[i].peer);
     }
 }

@@ -5,10 +5,10 @@
 #ifndef TESTS_SUPPORT_BYSTANDERS_H
 #define TESTS_SUPPORT_BYSTANDERS_H
 
-#include "support/client.h"
+#include "support/peer.h"
 
 struct bystander {
-    struct client *client;
+    struct peer *peer;
     uint32_t sent;
     uint32_t seen[2];  /* words seen of either of the two */
     uint64_t asked_ns; /* when its last word that has not come back was said; 0: none */

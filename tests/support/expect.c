@@ -20,7 +20,7 @@ static const char *const reason_names[ROOMD_CLOSE_REASON_COUNT] = {
 #undef X
 };
 
-const char *close_reason_text(uint16_t reason)
+const char *wire_reason_name(uint16_t reason)
 {
     static char lower[32];
     size_t n = 0;
@@ -48,98 +48,97 @@ static const char *hex_of(const uint8_t *bytes, size_t size)
     return text;
 }
 
-static const char *state_of(const struct client *client)
+static const char *state_of(const struct peer *peer)
 {
-    if (client->is_closed) {
-        return client->error ? strerror(client->error) : "the connection ended";
+    if (peer->is_closed) {
+        return peer->error ? strerror(peer->error) : "the connection ended";
     }
     return "nothing came";
 }
 
 /* Takes the next frame, or fails the test at the caller's line. */
-static struct frame frame_take(struct client *client, const char *wanted, const char *file, int line)
+static struct packet packet_take(struct peer *peer, const char *wanted, const char *file, int line)
 {
-    struct frame frame;
+    struct packet packet;
 
-    if (!client_next_frame(client, &frame, WAIT_LONG_MS)) {
-        print_error("wanted %s: %s, with %zu bytes at hand: %s\n", wanted, state_of(client),
-                    client->end - client->start,
-                    hex_of(client->bytes + client->start, client->end - client->start));
+    if (!peer_next_packet(peer, &packet, WAIT_LONG_MS)) {
+        print_error("wanted %s: %s, with %zu bytes at hand: %s\n", wanted, state_of(peer),
+                    peer->end - peer->start, hex_of(peer->bytes + peer->start, peer->end - peer->start));
         _fail(file, line);
     }
-    return frame;
+    return packet;
 }
 
-static void frame_refuse(const struct frame *frame, const char *wanted, const char *file, int line)
+static void packet_refuse(const struct packet *packet, const char *wanted, const char *file, int line)
 {
-    print_error("wanted %s; a frame of %u bytes with id 0x%04x came: %s\n", wanted, frame->size, frame->id,
-                hex_of(frame->payload, frame->payload_bytes));
+    print_error("wanted %s; a packet of %u bytes with id 0x%04x came: %s\n", wanted, packet->size, packet->id,
+                hex_of(packet->payload, packet->payload_bytes));
     _fail(file, line);
 }
 
-void expect_hex_at(struct client *client, const char *hex, int timeout_ms, const char *file, int line)
+void expect_hex_at(struct peer *peer, const char *hex, int timeout_ms, const char *file, int line)
 {
     uint8_t wanted[4096];
     size_t size = hex_parse(wanted, sizeof(wanted), hex);
     uint64_t deadline_ns = wait_deadline_ns(timeout_ms);
 
-    while (client->end - client->start < size && client_read(client, deadline_ns) > 0) {
+    while (peer->end - peer->start < size && peer_read(peer, deadline_ns) > 0) {
     }
-    size_t held = client->end - client->start;
-    const uint8_t *bytes = client->bytes + client->start;
+    size_t held = peer->end - peer->start;
+    const uint8_t *bytes = peer->bytes + peer->start;
     if (held < size || memcmp(bytes, wanted, size) != 0) {
         print_error("wanted %s\n", hex);
-        print_error("came   %s(%zu bytes; %s)\n", hex_of(bytes, held), held, state_of(client));
+        print_error("came   %s(%zu bytes; %s)\n", hex_of(bytes, held), held, state_of(peer));
         _fail(file, line);
     }
-    client->start += size;
+    peer->start += size;
 }
 
-struct frame expect_frame_at(struct client *client, uint16_t id, bool content_passes, const char *file,
-                             int line)
+struct packet expect_packet_at(struct peer *peer, uint16_t id, bool content_passes, const char *file,
+                               int line)
 {
     char wanted[32];
 
     snprintf(wanted, sizeof(wanted), "id 0x%04x", id);
     for (;;) {
-        struct frame frame = frame_take(client, wanted, file, line);
+        struct packet packet = packet_take(peer, wanted, file, line);
 
-        if (frame.id == id) {
-            return frame;
+        if (packet.id == id) {
+            return packet;
         }
-        if (!content_passes || frame.id >= ROOMD_ENGINE_ID_FIRST) {
-            frame_refuse(&frame, wanted, file, line);
+        if (!content_passes || packet.id >= ROOMD_ENGINE_ID_FIRST) {
+            packet_refuse(&packet, wanted, file, line);
         }
     }
 }
 
-bool chat_read(const struct frame *frame, uint32_t *player, char *text, size_t text_size)
+bool chat_read(const struct packet *packet, uint32_t *player, char *text, size_t text_size)
 {
-    if (frame->id != ROOMD_S_CHAT || frame->payload_bytes < 6 || frame->payload_bytes % 2 != 0 ||
-        roomd_get_u16(frame->payload + 4) != frame->payload_bytes - 6) {
+    if (packet->id != ROOMD_S_CHAT || packet->payload_bytes < 6 || packet->payload_bytes % 2 != 0 ||
+        roomd_get_u16(packet->payload + 4) != packet->payload_bytes - 6) {
         return false;
     }
-    size_t units = (frame->payload_bytes - 6) / 2;
-    *player = roomd_get_u32(frame->payload);
+    size_t units = (packet->payload_bytes - 6) / 2;
+    *player = roomd_get_u32(packet->payload);
     if (units >= text_size) {
         units = text_size - 1;
     }
     for (size_t i = 0; i < units; i++) {
-        uint16_t unit = roomd_get_u16(frame->payload + 6 + 2 * i);
+        uint16_t unit = roomd_get_u16(packet->payload + 6 + 2 * i);
         text[i] = unit > 0 && unit < 128 ? (char)unit : '?';
     }
     text[units] = '\0';
     return true;
 }
 
-void expect_chat_at(struct client *client, uint32_t player, const char *text, const char *file, int line)
+void expect_chat_at(struct peer *peer, uint32_t player, const char *text, const char *file, int line)
 {
     static char came[TEXT_BYTES];
     uint32_t from = 0;
-    struct frame frame = frame_take(client, text, file, line);
+    struct packet packet = packet_take(peer, text, file, line);
 
-    if (!chat_read(&frame, &from, came, sizeof(came))) {
-        frame_refuse(&frame, text, file, line);
+    if (!chat_read(&packet, &from, came, sizeof(came))) {
+        packet_refuse(&packet, text, file, line);
     }
     if (strcmp(came, text) != 0 || (player != 0 && from != player)) {
         print_error("wanted '%.80s' of player %u; '%.80s' of player %u came\n", text, player, came, from);
@@ -148,84 +147,84 @@ void expect_chat_at(struct client *client, uint32_t player, const char *text, co
 }
 
 /* A str at `at` that ends with the payload; its text is never empty. */
-static bool text_fills(const struct frame *frame, size_t at)
+static bool text_fills(const struct packet *packet, size_t at)
 {
-    return frame->payload_bytes > at + 2 &&
-           roomd_get_u16(frame->payload + at) == frame->payload_bytes - at - 2;
+    return packet->payload_bytes > at + 2 &&
+           roomd_get_u16(packet->payload + at) == packet->payload_bytes - at - 2;
 }
 
-void expect_error_at(struct client *client, uint16_t code, const char *file, int line)
+void expect_error_at(struct peer *peer, uint16_t code, const char *file, int line)
 {
-    struct frame frame = expect_frame_at(client, ROOMD_S_ERROR, true, file, line);
+    struct packet packet = expect_packet_at(peer, ROOMD_S_ERROR, true, file, line);
 
-    if (!text_fills(&frame, 2) || roomd_get_u16(frame.payload) != code) {
+    if (!text_fills(&packet, 2) || roomd_get_u16(packet.payload) != code) {
         char wanted[48];
 
         snprintf(wanted, sizeof(wanted), "S_ERROR with code %u", code);
-        frame_refuse(&frame, wanted, file, line);
+        packet_refuse(&packet, wanted, file, line);
     }
 }
 
-void expect_left_at(struct client *client, uint16_t reason, const char *file, int line)
+void expect_left_at(struct peer *peer, uint16_t reason, const char *file, int line)
 {
-    struct frame frame = expect_frame_at(client, ROOMD_S_LEFT, true, file, line);
+    struct packet packet = expect_packet_at(peer, ROOMD_S_LEFT, true, file, line);
 
-    if (frame.payload_bytes != 2 || roomd_get_u16(frame.payload) != reason) {
-        frame_refuse(&frame, "S_LEFT with the other reason", file, line);
+    if (packet.payload_bytes != 2 || roomd_get_u16(packet.payload) != reason) {
+        packet_refuse(&packet, "S_LEFT with the other reason", file, line);
     }
 }
 
 /* S_JOINED of this room with content chat. */
-static bool joined_is(const struct frame *frame, const char *room)
+static bool joined_is(const struct packet *packet, const char *room)
 {
     static const uint8_t content[] = {4, 0, 'c', 'h', 'a', 't'};
     size_t name_bytes = strlen(room);
 
-    return frame->payload_bytes == 4 + 2 + name_bytes + sizeof(content) + 2 &&
-           roomd_get_u16(frame->payload + 4) == name_bytes &&
-           memcmp(frame->payload + 6, room, name_bytes) == 0 &&
-           memcmp(frame->payload + 6 + name_bytes, content, sizeof(content)) == 0;
+    return packet->payload_bytes == 4 + 2 + name_bytes + sizeof(content) + 2 &&
+           roomd_get_u16(packet->payload + 4) == name_bytes &&
+           memcmp(packet->payload + 6, room, name_bytes) == 0 &&
+           memcmp(packet->payload + 6 + name_bytes, content, sizeof(content)) == 0;
 }
 
-unsigned expect_joined_at(struct client *client, const char *room, const char *file, int line)
+unsigned expect_joined_at(struct peer *peer, const char *room, const char *file, int line)
 {
-    struct frame frame = expect_frame_at(client, ROOMD_S_JOINED, true, file, line);
+    struct packet packet = expect_packet_at(peer, ROOMD_S_JOINED, true, file, line);
 
-    if (!joined_is(&frame, room)) {
+    if (!joined_is(&packet, room)) {
         print_error("wanted S_JOINED of room %s with content chat\n", room);
-        frame_refuse(&frame, "it", file, line);
+        packet_refuse(&packet, "it", file, line);
     }
-    return roomd_get_u16(frame.payload + frame.payload_bytes - 2);
+    return roomd_get_u16(packet.payload + packet.payload_bytes - 2);
 }
 
-void expect_kick_at(struct client *client, uint16_t reason, const char *file, int line)
+void expect_kick_at(struct peer *peer, uint16_t reason, const char *file, int line)
 {
-    const char *text = close_reason_text(reason);
+    const char *text = wire_reason_name(reason);
     size_t name_bytes = strlen(text);
-    struct frame frame = expect_frame_at(client, ROOMD_S_KICK, true, file, line);
+    struct packet packet = expect_packet_at(peer, ROOMD_S_KICK, true, file, line);
 
     /* The text is the name, or the name, a colon and a word to people. */
-    if (!text_fills(&frame, 2) || roomd_get_u16(frame.payload) != reason ||
-        frame.payload_bytes < 4 + name_bytes || memcmp(frame.payload + 4, text, name_bytes) != 0 ||
-        (frame.payload_bytes > 4 + name_bytes && frame.payload[4 + name_bytes] != ':')) {
+    if (!text_fills(&packet, 2) || roomd_get_u16(packet.payload) != reason ||
+        packet.payload_bytes < 4 + name_bytes || memcmp(packet.payload + 4, text, name_bytes) != 0 ||
+        (packet.payload_bytes > 4 + name_bytes && packet.payload[4 + name_bytes] != ':')) {
         print_error("wanted S_KICK(%s)\n", text);
-        frame_refuse(&frame, "it", file, line);
+        packet_refuse(&packet, "it", file, line);
     }
-    expect_closed_at(client, false, file, line);
+    expect_closed_at(peer, false, file, line);
 }
 
-void expect_closed_at(struct client *client, bool bytes_pass, const char *file, int line)
+void expect_closed_at(struct peer *peer, bool bytes_pass, const char *file, int line)
 {
     uint64_t deadline_ns = wait_deadline_ns(WAIT_LONG_MS);
 
     for (;;) {
         if (bytes_pass) {
-            client->start = client->end;
+            peer->start = peer->end;
         }
-        long n = client_read(client, deadline_ns);
-        if (client->end > client->start && !bytes_pass) {
+        long n = peer_read(peer, deadline_ns);
+        if (peer->end > peer->start && !bytes_pass) {
             print_error("wanted the end of the connection; bytes came: %s\n",
-                        hex_of(client->bytes + client->start, client->end - client->start));
+                        hex_of(peer->bytes + peer->start, peer->end - peer->start));
             _fail(file, line);
         }
         if (n == 0) {
@@ -238,47 +237,46 @@ void expect_closed_at(struct client *client, bool bytes_pass, const char *file, 
     }
 }
 
-void expect_silence_at(struct client *client, int ms, const char *file, int line)
+void expect_silence_at(struct peer *peer, int ms, const char *file, int line)
 {
     uint64_t deadline_ns = wait_deadline_ns(ms);
 
-    while (client->end == client->start) {
-        long n = client_read(client, deadline_ns);
+    while (peer->end == peer->start) {
+        long n = peer_read(peer, deadline_ns);
 
         if (n == 0) {
-            print_error("wanted silence: %s\n", state_of(client));
+            print_error("wanted silence: %s\n", state_of(peer));
             _fail(file, line);
         }
         if (n < 0 && wait_left_ms(deadline_ns) == 0) {
             return;
         }
     }
-    print_error("wanted silence; came: %s\n",
-                hex_of(client->bytes + client->start, client->end - client->start));
+    print_error("wanted silence; came: %s\n", hex_of(peer->bytes + peer->start, peer->end - peer->start));
     _fail(file, line);
 }
 
-uint32_t client_hello_at(struct client *client, const char *file, int line)
+uint32_t peer_hello_at(struct peer *peer, const char *file, int line)
 {
-    client_send_hello(client, ROOMD_WIRE_VERSION);
-    struct frame frame = expect_frame_at(client, ROOMD_S_WELCOME, true, file, line);
+    peer_send_hello(peer, ROOMD_WIRE_VERSION);
+    struct packet packet = expect_packet_at(peer, ROOMD_S_WELCOME, true, file, line);
 
-    if (frame.payload_bytes != 14 || roomd_get_u16(frame.payload) != ROOMD_WIRE_VERSION) {
-        frame_refuse(&frame, "S_WELCOME of version 1", file, line);
+    if (packet.payload_bytes != 14 || roomd_get_u16(packet.payload) != ROOMD_WIRE_VERSION) {
+        packet_refuse(&packet, "S_WELCOME of version 1", file, line);
     }
-    client->player = roomd_get_u32(frame.payload + 2);
-    return client->player;
+    peer->player = roomd_get_u32(packet.payload + 2);
+    return peer->player;
 }
 
-void client_join_at(struct client *client, const char *room, const char *file, int line)
+void peer_join_at(struct peer *peer, const char *room, const char *file, int line)
 {
-    struct frame frame;
+    struct packet packet;
 
-    client_send_join(client, room);
+    peer_send_join(peer, room);
     do {
-        frame = frame_take(client, "S_JOINED", file, line);
-        if (frame.id >= ROOMD_ENGINE_ID_FIRST && frame.id != ROOMD_S_LEFT && frame.id != ROOMD_S_JOINED) {
-            frame_refuse(&frame, "S_JOINED", file, line);
+        packet = packet_take(peer, "S_JOINED", file, line);
+        if (packet.id >= ROOMD_ENGINE_ID_FIRST && packet.id != ROOMD_S_LEFT && packet.id != ROOMD_S_JOINED) {
+            packet_refuse(&packet, "S_JOINED", file, line);
         }
-    } while (frame.id != ROOMD_S_JOINED || !joined_is(&frame, room));
+    } while (packet.id != ROOMD_S_JOINED || !joined_is(&packet, room));
 }

@@ -14,6 +14,7 @@
 
 #include "base/asan.h"
 #include "base/hash.h"
+#include "support/gather_bytes.h"
 
 #if ASAN_IS_ON
 #include <sanitizer/common_interface_defs.h>
@@ -64,48 +65,6 @@ uint64_t model_draw(struct model *model, uint64_t below)
     return hash_u64(model->random) % below;
 }
 
-static size_t bytes_size(const struct model_bytes *bytes)
-{
-    return bytes->end - bytes->first;
-}
-
-static void bytes_add(struct model_bytes *bytes, const uint8_t *data, size_t size)
-{
-    size_t kept = bytes_size(bytes);
-
-    if (size == 0) {
-        return;
-    }
-    if (bytes->end + size > bytes->capacity) {
-        struct model_bytes grown = {.end = kept, .capacity = (kept + size) * 2};
-
-        grown.data = malloc(grown.capacity);
-        assert_non_null(grown.data);
-        if (kept > 0) {
-            memcpy(grown.data, bytes->data + bytes->first, kept);
-        }
-        free(bytes->data);
-        *bytes = grown;
-    }
-    memcpy(bytes->data + bytes->end, data, size);
-    bytes->end += size;
-}
-
-/* Moves the first `size` bytes of `from` to the end of `to`; nowhere when `to` is NULL. */
-static void bytes_move(struct model_bytes *to, struct model_bytes *from, size_t size)
-{
-    if (to != NULL && size > 0) {
-        bytes_add(to, from->data + from->first, size);
-    }
-    from->first += size;
-}
-
-static void bytes_free(struct model_bytes *bytes)
-{
-    free(bytes->data);
-    *bytes = (struct model_bytes){0};
-}
-
 static struct model_follow *model_find(struct model *model, unsigned r, unsigned s)
 {
     struct model_reader *reader = &model->model_readers[r];
@@ -153,7 +112,7 @@ void model_fini(struct model *model)
         model_drop(model, r);
     }
     for (unsigned s = 0; s < model->stream_count; s++) {
-        stream_fini(&model->streams[s]);
+        model_close(model, s);
     }
     stream_fini(&model->private_stream);
     EXPECT(model->gather.chunks.live == 0 && model->gather.blocks.used == 0);
@@ -212,10 +171,11 @@ static void appended(struct model *model, unsigned s, size_t bytes)
 
         if (follow != NULL) {
             bytes_add(&follow->pending, model->packet, bytes);
-            follow->packets++;
         }
     }
     model->model_streams[s].end += bytes;
+    bytes_add(&model->model_streams[s].borders, (const uint8_t *)&model->model_streams[s].end,
+              sizeof(uint64_t));
     model->met.appended++;
 }
 
@@ -295,8 +255,25 @@ bool model_append_keyed(struct model *model, unsigned s)
     return true;
 }
 
+/* Packets that end behind `from`, up to and with `to`. */
+static uint64_t packets_between(const struct model_stream *stream, uint64_t from, uint64_t to)
+{
+    uint64_t packets = 0;
+
+    for (size_t at = stream->borders.end; at > stream->borders.first; at -= sizeof(uint64_t)) {
+        uint64_t border;
+
+        memcpy(&border, stream->borders.data + at - sizeof(border), sizeof(border));
+        if (border <= from) {
+            break;
+        }
+        packets += border <= to;
+    }
+    return packets;
+}
+
 /* Does to the model what a pull did to the code; how far it came is read off the positions. */
-static bool pulled(struct model *model, unsigned r)
+static bool pulled(struct model *model, unsigned r, bool is_marked)
 {
     struct model_reader *reader = &model->model_readers[r];
     const struct reader *real = &model->readers[r];
@@ -306,23 +283,24 @@ static bool pulled(struct model *model, unsigned r)
     for (unsigned i = 0; i < reader->count; i++) {
         struct model_follow *follow = &reader->follows[i];
         struct model_stream *stream = &model->model_streams[follow->stream];
-        size_t pending = bytes_size(&follow->pending);
+        uint64_t to = is_marked ? stream->mark : stream->end;
+        uint64_t due = follow->start < to ? to - follow->start : 0;
         uint64_t moved = real_follows[i].seen - follow->start;
 
-        EXPECT(moved <= pending && (is_whole || moved == 0));
-        if (pending == 0 || !is_whole) {
+        EXPECT(moved <= due && (is_whole || moved == 0));
+        if (due == 0 || !is_whole) {
             continue;
         }
-        stream->open = stream->end;
+        stream->open = is_marked ? stream->open : stream->end;
         bytes_move(&reader->unsent, &follow->pending, moved);
         follow->start += moved;
         if (moved > 0 && stream->closed < follow->start) {
             stream->closed = follow->start;
         }
-        is_whole = moved == pending;
+        is_whole = moved == due;
         if (is_whole) {
-            model->deliveries += follow->packets;
-            follow->packets = 0;
+            model->deliveries += packets_between(stream, follow->counted, to);
+            follow->counted = to;
         } else {
             model->met.half_pulled += moved > 0;
         }
@@ -331,11 +309,12 @@ static bool pulled(struct model *model, unsigned r)
     return is_whole;
 }
 
-bool model_pull(struct model *model, unsigned r)
+bool model_pull(struct model *model, unsigned r, bool is_marked)
 {
     uint64_t refused = model->gather.outbox_refused;
-    int rc = reader_pull(&model->readers[r], &model->gather, model->step);
-    bool is_whole = pulled(model, r);
+    int rc = is_marked ? reader_pull_marked(&model->readers[r], &model->gather, model->step)
+                       : reader_pull(&model->readers[r], &model->gather, model->step);
+    bool is_whole = pulled(model, r, is_marked);
 
     EXPECT(is_whole == (rc == 0) && model->gather.outbox_refused - refused == !is_whole);
     if (rc < 0) {
@@ -345,13 +324,36 @@ bool model_pull(struct model *model, unsigned r)
     return is_whole;
 }
 
+uint64_t model_mark(struct model *model, unsigned s, uint64_t bytes_max)
+{
+    struct stream *stream = &model->streams[s];
+    struct model_stream *expected = &model->model_streams[s];
+    uint64_t mark = 0; /* nothing yet */
+
+    for (const struct chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
+        uint64_t end = chunk->base + chunk->used;
+
+        if (end > expected->mark && (mark == 0 || end - expected->mark <= bytes_max)) {
+            mark = end;
+        }
+    }
+    if (mark == 0 || expected->end - expected->mark <= bytes_max) {
+        mark = expected->end;
+    }
+    model->met.marked_short += mark < expected->end;
+    expected->open = expected->end;
+    expected->mark = mark;
+    EXPECT(stream_mark(stream, bytes_max) == mark && stream->mark == mark && mark <= stream->pulled);
+    return mark;
+}
+
 void model_send(struct model *model, unsigned r)
 {
     size_t bytes = draw_packet(model, &model->private_stream);
     uint64_t refused = model->gather.outbox_refused;
     int rc = reader_send(&model->readers[r], &model->gather, &model->private_stream, model->packet, bytes,
                          model->step);
-    bool is_whole = pulled(model, r);
+    bool is_whole = pulled(model, r, false);
 
     EXPECT(model->gather.outbox_refused - refused == (rc < 0));
     if (rc == 0) {
@@ -375,7 +377,7 @@ void model_append_but_one(struct model *model, unsigned s, unsigned r)
     struct model_follow *follow = model_find(model, r, s);
     bool is_keyed = model_draw(model, 4) == 0;
 
-    if (!model_pull(model, r) || !(is_keyed ? model_append_keyed(model, s) : model_append(model, s))) {
+    if (!model_pull(model, r, false) || !(is_keyed ? model_append_keyed(model, s) : model_append(model, s))) {
         return;
     }
     reader_skip(&model->readers[r], &model->streams[s]);
@@ -383,7 +385,7 @@ void model_append_but_one(struct model *model, unsigned s, unsigned r)
         bytes_move(NULL, &follow->pending, bytes_size(&follow->pending));
         follow->start = model->model_streams[s].end;
         follow->skipped_to = follow->start;
-        follow->packets = 0;
+        follow->counted = follow->start;
         model->model_streams[s].open = follow->start;
         model->met.skipped++;
     }
@@ -426,7 +428,8 @@ void model_follow(struct model *model, unsigned r, unsigned s)
         EXPECT(reader_follow(&model->readers[r], &model->streams[s]) == -EALREADY);
     } else if (reader->count < MODEL_FOLLOWS_MAX) {
         EXPECT(reader_follow(&model->readers[r], &model->streams[s]) == 0);
-        reader->follows[reader->count++] = (struct model_follow){.stream = s, .start = stream->end};
+        reader->follows[reader->count++] =
+            (struct model_follow){.stream = s, .start = stream->end, .counted = stream->end};
         stream->closed = stream->end;
         stream->open = stream->end;
     }
@@ -488,5 +491,6 @@ void model_close(struct model *model, unsigned s)
     }
     stream_fini(&model->streams[s]);
     stream_init(&model->streams[s], &model->gather.chunks);
+    bytes_free(&model->model_streams[s].borders);
     model->model_streams[s] = (struct model_stream){0};
 }

@@ -7,7 +7,7 @@
  * followed streams is:
  *
  *     1. a pull goes follow by follow, in the order of following, except that an unfollow puts the newest
- * follow in the place of the one that it forgets.
+ *        follow in the place of the one that it forgets.
  *     2. a private packet comes behind all that was pending, in every followed stream, when it was sent.
  */
 #ifndef TESTS_SUPPORT_GATHER_MODEL_H
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "gather/reader.h"
+#include "support/gather_bytes.h"
 
 enum {
     MODEL_STREAMS_MAX = 14,
@@ -27,19 +28,12 @@ enum {
     MODEL_CHUNK_BYTES_MAX = 512,
 };
 
-struct model_bytes {
-    uint8_t *data;
-    size_t first;
-    size_t end;
-    size_t capacity;
-};
-
 struct model_follow {
     unsigned stream;
     struct model_bytes pending;
     uint64_t start;      /* position of the first byte of `pending` */
     uint64_t skipped_to; /* what of the stream lies before it may have been skipped instead of pulled */
-    uint32_t packets;    /* begun in `pending`, or refused half-way before it */
+    uint64_t counted;    /* packets that end at or before it are delivered or skipped */
 };
 
 struct model_reader {
@@ -64,13 +58,15 @@ struct model_stream {
     uint64_t end;
     uint64_t closed;
     uint64_t open;
+    uint64_t mark;
+    struct model_bytes borders; /* where each packet ends, as uint64_t */
     struct model_key keys[MODEL_KEYS];
 };
 
 /* What runs have met, so that a test can tell that they were worth something. */
 struct model_met {
     uint64_t appended, outsize, keyed_appended, overwritten, skipped, private_packets;
-    uint64_t no_chunk, no_block, half_pulled, many_follows, many_blocks, short_writes, rewound;
+    uint64_t no_chunk, no_block, half_pulled, many_follows, many_blocks, short_writes, rewound, marked_short;
 };
 
 struct model {
@@ -115,8 +111,10 @@ void model_check(struct model *model);
  * then. */
 bool model_append(struct model *model, unsigned s);
 bool model_append_keyed(struct model *model, unsigned s);
-/* True when all was pulled, false when memory ran out before. */
-bool model_pull(struct model *model, unsigned r);
+/* To the end, or to the mark. True when all of that was pulled, false when memory ran out before. */
+bool model_pull(struct model *model, unsigned r, bool is_marked);
+/* Moves the mark of stream `s`, which marked pulls go to; returns it. */
+uint64_t model_mark(struct model *model, unsigned s, uint64_t bytes_max);
 /* A packet to reader `r` alone. */
 void model_send(struct model *model, unsigned r);
 /* A packet to everybody on stream `s` but reader `r`. */

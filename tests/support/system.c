@@ -3,7 +3,7 @@
 int system_teardown(void **state)
 {
     (void)state;
-    client_close_all();
+    peer_close_all();
     daemon_abandon_all();
     return 0;
 }

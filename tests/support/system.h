@@ -12,13 +12,13 @@
 #include <roomd/wire.h>
 
 #include "support/bystanders.h"
-#include "support/client.h"
 #include "support/daemon.h"
 #include "support/expect.h"
+#include "support/peer.h"
 #include "support/process.h"
 #include "support/wait.h"
 
-/* A test whose clients are closed and whose servers are killed when it fails. */
+/* A test whose peers are closed and whose servers are killed when it fails. */
 #define SYSTEM_TEST(function) cmocka_unit_test_teardown(function, system_teardown)
 
 int system_teardown(void **state);

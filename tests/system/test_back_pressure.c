@@ -24,7 +24,7 @@ enum { FLOOD_FRAMES = 12000, FLOOD_UNITS = 32, FLOOD_FRAME_BYTES = 6 + 2 * FLOOD
 enum { QUEUE_BYTES = 64 * 1024 };
 
 struct flood {
-    struct client *client;
+    struct peer *client;
     size_t sent;    /* bytes of `bytes` */
     uint32_t heard; /* own words, in order */
     uint8_t bytes[FLOOD_FRAMES * FLOOD_FRAME_BYTES];
@@ -40,28 +40,28 @@ static void flood_start(struct flood *flood, struct daemon *daemon, unsigned num
         char text[FLOOD_UNITS + 1];
 
         snprintf(text, sizeof(text), "flood %u word %-19u", number, i);
-        n += frame_put_chat(flood->bytes + n, text);
+        n += packet_put_chat(flood->bytes + n, text);
     }
     assert_int_equal(n, sizeof(flood->bytes));
     flood->sent = 0;
     flood->heard = 0;
-    flood->client = client_connect(daemon);
-    client_hello(flood->client);
-    client_expect_joined(flood->client, "lobby");
+    flood->client = peer_connect(daemon);
+    peer_hello(flood->client);
+    peer_expect_joined(flood->client, "lobby");
 }
 
 static void flood_listen(struct flood *flood, unsigned number)
 {
-    struct frame frame;
+    struct packet packet;
     uint32_t player = 0;
     char text[64];
     char wanted[64];
 
-    while (client_read(flood->client, 0) > 0) {
+    while (peer_read(flood->client, 0) > 0) {
     }
     assert_false(flood->client->is_closed);
-    while (client_take_frame(flood->client, &frame)) {
-        assert_true(chat_read(&frame, &player, text, sizeof(text)));
+    while (peer_take_packet(flood->client, &packet)) {
+        assert_true(chat_read(&packet, &player, text, sizeof(text)));
         if (player == flood->client->player) {
             snprintf(wanted, sizeof(wanted), "flood %u word %-19u", number, flood->heard++);
             assert_string_equal(text, wanted);
@@ -130,11 +130,15 @@ static void a_full_queue_stops_reading_and_loses_nothing(void **state)
     assert_in_range(quiet.worst_ns, 0, 1000000000u);
     assert_in_range(busy.worst_ns, 0, 4000000000u);
     assert_in_range(daemon_rss_kib(daemon), 0, rss_kib + 4096 + daemon_rss_slack_kib());
+    while (busy.foreign < 2 * 2 * FLOOD_FRAMES) {
+        bystanders_run(&busy, 5, 1);
+        assert_true(wait_left_ms(deadline_ns) > 0);
+    }
     bystanders_finish(&quiet);
     bystanders_finish(&busy);
     assert_int_equal(busy.foreign, 2 * 2 * FLOOD_FRAMES);
     for (unsigned i = 0; i < 2; i++) {
-        client_close(floods[i].client);
+        peer_close(floods[i].client);
     }
     daemon_stop(daemon);
 }
@@ -144,17 +148,17 @@ static void a_full_queue_stops_reading_and_loses_nothing(void **state)
 static void a_paused_sender_may_leave(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *listener = client_connect(daemon);
+    struct peer *listener = peer_connect(daemon);
     uint64_t deadline_ns = wait_deadline_ns(2 * WAIT_LONG_MS);
     uint32_t heard = 0;
 
     (void)state;
-    client_hello(listener);
-    client_expect_joined(listener, "lobby");
+    peer_hello(listener);
+    peer_expect_joined(listener, "lobby");
     flood_start(&floods[0], daemon, 0);
     flood_start(&floods[1], daemon, 1);
     flood_send(&floods[0]);
-    client_abort(floods[0].client);
+    peer_abort(floods[0].client);
     while (flood_send(&floods[1])) {
         flood_listen(&floods[1], 1);
         assert_true(wait_left_ms(deadline_ns) > 0);
@@ -165,11 +169,11 @@ static void a_paused_sender_may_leave(void **state)
         wait_sleep_ms(1);
     }
     while (heard < FLOOD_FRAMES) {
-        struct frame frame = client_expect_frame(listener, ROOMD_S_CHAT);
-        heard += roomd_get_u32(frame.payload) == floods[1].client->player;
+        struct packet packet = peer_expect_packet(listener, ROOMD_S_CHAT);
+        heard += roomd_get_u32(packet.payload) == floods[1].client->player;
     }
-    client_close(floods[1].client);
-    client_close(listener);
+    peer_close(floods[1].client);
+    peer_close(listener);
     daemon_expect_stat_equal(daemon, "sessions", 0);
     daemon_stop(daemon);
 }

@@ -140,16 +140,16 @@ static void a_missing_file_is_an_error(void **state)
 
 static void both_are_served(struct daemon *daemon, const char *one, const char *two)
 {
-    struct client *clients[2] = {client_connect_to(one, 0), client_connect_to(two, 0)};
+    struct peer *clients[2] = {peer_connect_to(one, 0), peer_connect_to(two, 0)};
 
     for (size_t i = 0; i < 2; i++) {
-        client_hello(clients[i]);
-        client_expect_joined(clients[i], "lobby");
+        peer_hello(clients[i]);
+        peer_expect_joined(clients[i], "lobby");
     }
-    client_send_chat(clients[0], "across");
-    client_expect_chat(clients[1], clients[0]->player, "across");
-    client_close(clients[0]);
-    client_close(clients[1]);
+    peer_send_chat(clients[0], "across");
+    peer_expect_chat(clients[1], clients[0]->player, "across");
+    peer_close(clients[0]);
+    peer_close(clients[1]);
     daemon_expect_stat_equal(daemon, "sessions", 0);
 }
 
@@ -200,15 +200,15 @@ static void an_address_in_use_is_an_error(void **state)
 static void the_same_port_can_be_taken_again(void **state)
 {
     struct daemon *daemon = daemon_start(config_small);
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
     char address[128];
 
     (void)state;
-    client_hello(client);
+    peer_hello(client);
     snprintf(address, sizeof(address), "%s", daemon_address(daemon));
     daemon_stop(daemon);
-    client_expect_joined(client, "lobby");
-    client_close(client);
+    peer_expect_joined(client, "lobby");
+    peer_close(client);
     daemon = daemon_start_with(&(struct daemon_options){.config = config_small, .listen = address});
     assert_string_equal(daemon_address(daemon), address);
     both_are_served(daemon, address, address);
@@ -242,24 +242,36 @@ static void ipv6_is_served(void **state)
     daemon_stop(daemon);
 }
 
-/* A path for a unix socket in a directory of its own, which the caller removes. */
-static void unix_path_make(char directory[64], char path[96], char listen[128])
+/* The directory in which a test has its unix socket. */
+static char unix_directory[64];
+
+/* A path for a unix socket in a directory of its own; unix_teardown removes both. */
+static void unix_path_make(char path[96], char listen[128])
 {
-    snprintf(directory, 64, "/tmp/roomd-test-unix-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    snprintf(path, 96, "%s/socket", directory);
+    snprintf(unix_directory, sizeof(unix_directory), "/tmp/roomd-test-unix-XXXXXX");
+    assert_non_null(mkdtemp(unix_directory));
+    snprintf(path, 96, "%s/socket", unix_directory);
     snprintf(listen, 128, "unix:%s", path);
+}
+
+static int unix_teardown(void **state)
+{
+    char path[96];
+
+    system_teardown(state);
+    snprintf(path, sizeof(path), "%s/socket", unix_directory);
+    unlink(path);
+    return rmdir(unix_directory);
 }
 
 static void a_unix_socket_is_served(void **state)
 {
-    char directory[64];
     char path[96];
     char listen[128];
     struct stat info;
 
     (void)state;
-    unix_path_make(directory, path, listen);
+    unix_path_make(path, listen);
     struct daemon *daemon =
         daemon_start_with(&(struct daemon_options){.config = config_small, .listen = listen});
     assert_string_equal(daemon_address(daemon), listen);
@@ -274,19 +286,17 @@ static void a_unix_socket_is_served(void **state)
     both_are_served(daemon, listen, listen);
     daemon_stop(daemon);
     assert_int_equal(stat(path, &info), -1);
-    assert_int_equal(rmdir(directory), 0);
 }
 
 /* What a server that was killed left behind is replaced. */
 static void a_stale_unix_socket_is_replaced(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char directory[64];
     char path[96];
     char listen[128];
 
     (void)state;
-    unix_path_make(directory, path, listen);
+    unix_path_make(path, listen);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -295,19 +305,16 @@ static void a_stale_unix_socket_is_replaced(void **state)
         daemon_start_with(&(struct daemon_options){.config = config_small, .listen = listen});
     both_are_served(daemon, listen, listen);
     daemon_stop(daemon);
-    unlink(path);
-    rmdir(directory);
 }
 
 /* A file that is no socket is somebody's: it stays as it is, and the server does not start. */
 static void a_file_in_the_way_is_left_alone(void **state)
 {
-    char directory[64];
     char path[96];
     char listen[128];
 
     (void)state;
-    unix_path_make(directory, path, listen);
+    unix_path_make(path, listen);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     fputs("mine", file);
@@ -319,8 +326,6 @@ static void a_file_in_the_way_is_left_alone(void **state)
     char *text = file_read_from(path, 0);
     assert_string_equal(text, "mine");
     free(text);
-    unlink(path);
-    rmdir(directory);
 }
 
 int main(void)
@@ -336,9 +341,9 @@ int main(void)
         SYSTEM_TEST(an_address_in_use_is_an_error),
         SYSTEM_TEST(the_same_port_can_be_taken_again),
         SYSTEM_TEST(ipv6_is_served),
-        SYSTEM_TEST(a_unix_socket_is_served),
-        SYSTEM_TEST(a_stale_unix_socket_is_replaced),
-        SYSTEM_TEST(a_file_in_the_way_is_left_alone),
+        cmocka_unit_test_teardown(a_unix_socket_is_served, unix_teardown),
+        cmocka_unit_test_teardown(a_stale_unix_socket_is_replaced, unix_teardown),
+        cmocka_unit_test_teardown(a_file_in_the_way_is_left_alone, unix_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

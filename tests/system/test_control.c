@@ -22,34 +22,34 @@ static const char config_no_autojoin[] = "[room cellar]\n"
                                          "tick = 10ms\n";
 
 /* A client that said hello and knows that it is in the lobby. */
-static struct client *guest_connect(struct daemon *daemon)
+static struct peer *guest_connect(struct daemon *daemon)
 {
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
 
-    client_hello(client);
-    client_expect_joined(client, "lobby");
+    peer_hello(client);
+    peer_expect_joined(client, "lobby");
     return client;
 }
 
 static void hello_is_answered_by_welcome_and_joined(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *first = client_connect(daemon);
-    struct client *second = client_connect(daemon);
+    struct peer *first = peer_connect(daemon);
+    struct peer *second = peer_connect(daemon);
 
     (void)state;
-    client_send_hello(first, 1);
-    struct frame frame = client_expect_frame(first, ROOMD_S_WELCOME);
-    assert_int_equal(frame.payload_bytes, 14);
-    assert_int_equal(roomd_get_u16(frame.payload), 1);
-    assert_int_equal(roomd_get_u32(frame.payload + 2), 1);
-    assert_int_equal(client_expect_joined(first, "lobby"), 10);
-    assert_int_equal(client_hello(second), 2);
-    client_expect_joined(second, "lobby");
-    client_send_chat(second, "hi");
-    client_expect_chat(first, 2, "hi");
-    client_close(first);
-    client_close(second);
+    peer_send_hello(first, 1);
+    struct packet packet = peer_expect_packet(first, ROOMD_S_WELCOME);
+    assert_int_equal(packet.payload_bytes, 14);
+    assert_int_equal(roomd_get_u16(packet.payload), 1);
+    assert_int_equal(roomd_get_u32(packet.payload + 2), 1);
+    assert_int_equal(peer_expect_joined(first, "lobby"), 10);
+    assert_int_equal(peer_hello(second), 2);
+    peer_expect_joined(second, "lobby");
+    peer_send_chat(second, "hi");
+    peer_expect_chat(first, 2, "hi");
+    peer_close(first);
+    peer_close(second);
     daemon_stop(daemon);
 }
 
@@ -59,10 +59,10 @@ static void ids_are_never_used_again(void **state)
 
     (void)state;
     for (uint32_t i = 1; i <= 5; i++) {
-        struct client *client = client_connect(daemon);
+        struct peer *client = peer_connect(daemon);
 
-        assert_int_equal(client_hello(client), i);
-        client_close(client);
+        assert_int_equal(peer_hello(client), i);
+        peer_close(client);
         daemon_expect_stat_equal(daemon, "sessions", 0);
     }
     daemon_stop(daemon);
@@ -71,18 +71,18 @@ static void ids_are_never_used_again(void **state)
 static void silent_client_sees_only_content(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *silent = client_connect(daemon);
-    struct client *guest = guest_connect(daemon);
+    struct peer *silent = peer_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
     uint8_t unknown[8] = {0};
 
     (void)state;
-    client_expect_silence(silent, 50);
-    client_send_frame(silent, 0x1234, unknown, sizeof(unknown)); /* an S_ERROR that it must not see */
-    client_send_chat(silent, "one");
-    client_expect_chat(silent, 1, "one");
-    client_expect_chat(guest, 1, "one");
-    client_close(silent);
-    client_close(guest);
+    peer_expect_silence(silent, 50);
+    peer_send_packet(silent, 0x1234, unknown, sizeof(unknown)); /* an S_ERROR that it must not see */
+    peer_send_chat(silent, "one");
+    peer_expect_chat(silent, 1, "one");
+    peer_expect_chat(guest, 1, "one");
+    peer_close(silent);
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
@@ -93,11 +93,11 @@ static void version_other_than_1_is_kicked(void **state)
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        struct client *client = client_connect(daemon);
+        struct peer *client = peer_connect(daemon);
 
-        client_send_hello(client, versions[i]);
-        client_expect_kick(client, ROOMD_CLOSE_VERSION);
-        client_close(client);
+        peer_send_hello(client, versions[i]);
+        peer_expect_kick(client, ROOMD_CLOSE_VERSION);
+        peer_close(client);
     }
     daemon_expect_closes(daemon, "version", 3);
     daemon_stop(daemon);
@@ -111,17 +111,17 @@ static void engine_packets_before_hello_are_kicked(void **state)
 
     (void)state;
     for (uint16_t id = ROOMD_C_JOIN; id <= ROOMD_C_CREATE; id++) {
-        struct client *client = client_connect(daemon);
+        struct peer *client = peer_connect(daemon);
 
         if (id == ROOMD_C_JOIN) {
-            client_send(client, bytes, frame_put_join(bytes, "cellar"));
+            peer_send(client, bytes, packet_put_join(bytes, "cellar"));
         } else if (id == ROOMD_C_CREATE) {
-            client_send_hex(client, "0a 00 06 ff 01 00 61 01 00 62");
+            peer_send_hex(client, "0a 00 06 ff 01 00 61 01 00 62");
         } else {
-            client_send_frame(client, id, ping, id == ROOMD_C_PING ? 8 : 0);
+            peer_send_packet(client, id, ping, id == ROOMD_C_PING ? 8 : 0);
         }
-        client_expect_kick(client, ROOMD_CLOSE_STATE);
-        client_close(client);
+        peer_expect_kick(client, ROOMD_CLOSE_STATE);
+        peer_close(client);
     }
     daemon_expect_closes(daemon, "state", 5);
     assert_int_equal(daemon_stat(daemon, "close_state"), 5);
@@ -131,113 +131,113 @@ static void engine_packets_before_hello_are_kicked(void **state)
 static void join_moves_from_room_to_room(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *mover = guest_connect(daemon);
-    struct client *stayer = guest_connect(daemon);
+    struct peer *mover = guest_connect(daemon);
+    struct peer *stayer = guest_connect(daemon);
 
     (void)state;
-    client_send_join(mover, "cellar");
-    struct frame frame = client_expect_frame(mover, ROOMD_S_LEFT);
-    assert_int_equal(roomd_get_u16(frame.payload), ROOMD_LEAVE_MOVED);
-    assert_int_equal(client_expect_joined(mover, "cellar"), 20);
-    client_send_chat(mover, "down here");
-    client_send_chat(stayer, "up here");
-    client_expect_chat(mover, 1, "down here");
-    client_expect_chat(stayer, 2, "up here");
-    client_join(mover, "lobby");
-    client_send_chat(mover, "back");
-    client_expect_chat(mover, 1, "back");
-    client_expect_chat(stayer, 1, "back");
-    client_close(mover);
-    client_close(stayer);
+    peer_send_join(mover, "cellar");
+    struct packet packet = peer_expect_packet(mover, ROOMD_S_LEFT);
+    assert_int_equal(roomd_get_u16(packet.payload), ROOMD_LEAVE_MOVED);
+    assert_int_equal(peer_expect_joined(mover, "cellar"), 20);
+    peer_send_chat(mover, "down here");
+    peer_send_chat(stayer, "up here");
+    peer_expect_chat(mover, 1, "down here");
+    peer_expect_chat(stayer, 2, "up here");
+    peer_join(mover, "lobby");
+    peer_send_chat(mover, "back");
+    peer_expect_chat(mover, 1, "back");
+    peer_expect_chat(stayer, 1, "back");
+    peer_close(mover);
+    peer_close(stayer);
     daemon_stop(daemon);
 }
 
 static void refused_joins_change_nothing(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *owner = guest_connect(daemon);
-    struct client *guest = guest_connect(daemon);
+    struct peer *owner = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
 
     (void)state;
-    client_join(owner, "tiny");
-    client_send_join(guest, "tiny");
-    client_expect_error(guest, ROOMD_ERROR_ROOM_FULL);
-    client_send_join(guest, "nowhere");
-    client_expect_error(guest, ROOMD_ERROR_NO_SUCH_ROOM);
-    client_send_join(guest, "lobby");
-    client_expect_error(guest, ROOMD_ERROR_ALREADY_THERE);
-    client_send_join(owner, "tiny");
-    client_expect_error(owner, ROOMD_ERROR_ALREADY_THERE);
-    client_send_chat(guest, "still here");
-    client_expect_chat(guest, 2, "still here");
-    client_expect_silence(owner, 50);
+    peer_join(owner, "tiny");
+    peer_send_join(guest, "tiny");
+    peer_expect_error(guest, ROOMD_ERROR_ROOM_FULL);
+    peer_send_join(guest, "nowhere");
+    peer_expect_error(guest, ROOMD_ERROR_NO_SUCH_ROOM);
+    peer_send_join(guest, "lobby");
+    peer_expect_error(guest, ROOMD_ERROR_ALREADY_THERE);
+    peer_send_join(owner, "tiny");
+    peer_expect_error(owner, ROOMD_ERROR_ALREADY_THERE);
+    peer_send_chat(guest, "still here");
+    peer_expect_chat(guest, 2, "still here");
+    peer_expect_silence(owner, 50);
     /* The place that the owner leaves is free at once. */
-    client_join(owner, "lobby");
-    client_join(guest, "tiny");
-    client_close(owner);
-    client_close(guest);
+    peer_join(owner, "lobby");
+    peer_join(guest, "tiny");
+    peer_close(owner);
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
 static void place_of_the_lost_is_free_again(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *guest = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
 
     (void)state;
     for (uint64_t i = 0; i < 3; i++) {
-        struct client *owner = guest_connect(daemon);
+        struct peer *owner = guest_connect(daemon);
 
-        client_join(owner, "tiny");
-        client_abort(owner);
+        peer_join(owner, "tiny");
+        peer_abort(owner);
         daemon_expect_stat_equal(daemon, "sessions", 1);
     }
-    client_join(guest, "tiny");
-    client_close(guest);
+    peer_join(guest, "tiny");
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
 static void leave_is_answered_and_what_follows_is_refused(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *guest = guest_connect(daemon);
-    struct client *stayer = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
+    struct peer *stayer = guest_connect(daemon);
 
     (void)state;
-    client_send_frame(guest, ROOMD_C_LEAVE, NULL, 0);
-    client_expect_left(guest, ROOMD_LEAVE_ASKED);
-    client_send_frame(guest, ROOMD_C_LEAVE, NULL, 0);
-    client_expect_error(guest, ROOMD_ERROR_NOT_IN_ROOM);
-    client_send_chat(guest, "anyone?");
-    client_expect_error(guest, ROOMD_ERROR_NOT_IN_ROOM);
-    client_send_chat(stayer, "gone");
-    client_expect_chat(stayer, 2, "gone");
-    client_expect_silence(guest, 50);
-    client_join(guest, "lobby");
-    client_send_chat(guest, "here again");
-    client_expect_chat(stayer, 1, "here again");
-    client_close(guest);
-    client_close(stayer);
+    peer_send_packet(guest, ROOMD_C_LEAVE, NULL, 0);
+    peer_expect_left(guest, ROOMD_LEAVE_ASKED);
+    peer_send_packet(guest, ROOMD_C_LEAVE, NULL, 0);
+    peer_expect_error(guest, ROOMD_ERROR_NOT_IN_ROOM);
+    peer_send_chat(guest, "anyone?");
+    peer_expect_error(guest, ROOMD_ERROR_NOT_IN_ROOM);
+    peer_send_chat(stayer, "gone");
+    peer_expect_chat(stayer, 2, "gone");
+    peer_expect_silence(guest, 50);
+    peer_join(guest, "lobby");
+    peer_send_chat(guest, "here again");
+    peer_expect_chat(stayer, 1, "here again");
+    peer_close(guest);
+    peer_close(stayer);
     daemon_stop(daemon);
 }
 
 static void without_autojoin_one_is_in_no_room(void **state)
 {
     struct daemon *daemon = daemon_start(config_no_autojoin);
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
 
     (void)state;
-    client_hello(client);
-    client_expect_silence(client, 50);
-    client_send_chat(client, "hello?");
-    client_expect_error(client, ROOMD_ERROR_NOT_IN_ROOM);
-    client_send_frame(client, ROOMD_C_LEAVE, NULL, 0);
-    client_expect_error(client, ROOMD_ERROR_NOT_IN_ROOM);
-    client_send_join(client, "cellar");
-    client_expect_frame(client, ROOMD_S_JOINED); /* no S_LEFT: there was nothing to leave */
-    client_send_chat(client, "hello");
-    client_expect_chat(client, 1, "hello");
-    client_close(client);
+    peer_hello(client);
+    peer_expect_silence(client, 50);
+    peer_send_chat(client, "hello?");
+    peer_expect_error(client, ROOMD_ERROR_NOT_IN_ROOM);
+    peer_send_packet(client, ROOMD_C_LEAVE, NULL, 0);
+    peer_expect_error(client, ROOMD_ERROR_NOT_IN_ROOM);
+    peer_send_join(client, "cellar");
+    peer_expect_packet(client, ROOMD_S_JOINED); /* no S_LEFT: there was nothing to leave */
+    peer_send_chat(client, "hello");
+    peer_expect_chat(client, 1, "hello");
+    peer_close(client);
     daemon_stop(daemon);
 }
 
@@ -258,10 +258,10 @@ static const uint8_t *str_read(const uint8_t *p, const uint8_t *end, char *out)
     return p + 2 + bytes;
 }
 
-static size_t rooms_read(const struct frame *frame, struct room_seen *rooms, size_t most)
+static size_t rooms_read(const struct packet *packet, struct room_seen *rooms, size_t most)
 {
-    const uint8_t *p = frame->payload;
-    const uint8_t *end = p + frame->payload_bytes;
+    const uint8_t *p = packet->payload;
+    const uint8_t *end = p + packet->payload_bytes;
     size_t n = roomd_get_u16(p);
 
     assert_true(n <= most);
@@ -281,17 +281,17 @@ static size_t rooms_read(const struct frame *frame, struct room_seen *rooms, siz
 static void rooms_are_listed_with_their_players(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *guest = guest_connect(daemon);
-    struct client *other = guest_connect(daemon);
-    struct client *owner = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
+    struct peer *other = guest_connect(daemon);
+    struct peer *owner = guest_connect(daemon);
     struct room_seen rooms[8];
     uint32_t players[3] = {0};
 
     (void)state;
-    client_join(owner, "tiny");
-    client_send_frame(guest, ROOMD_C_ROOMS, NULL, 0);
-    struct frame frame = client_await_frame(guest, ROOMD_S_ROOMS);
-    assert_int_equal(rooms_read(&frame, rooms, 8), 3);
+    peer_join(owner, "tiny");
+    peer_send_packet(guest, ROOMD_C_ROOMS, NULL, 0);
+    struct packet packet = peer_await_packet(guest, ROOMD_S_ROOMS);
+    assert_int_equal(rooms_read(&packet, rooms, 8), 3);
     for (size_t i = 0; i < 3; i++) {
         static const char *const names[] = {"lobby", "cellar", "tiny"};
 
@@ -307,50 +307,50 @@ static void rooms_are_listed_with_their_players(void **state)
     assert_int_equal(players[0], 2);
     assert_int_equal(players[1], 0);
     assert_int_equal(players[2], 1);
-    client_close(guest);
-    client_close(other);
-    client_close(owner);
+    peer_close(guest);
+    peer_close(other);
+    peer_close(owner);
     daemon_stop(daemon);
 }
 
 static void ping_is_answered_with_its_bytes_and_the_time(void **state)
 {
     struct daemon *daemon = daemon_start(config_no_autojoin);
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
     uint64_t times[2];
 
     (void)state;
-    client_hello(client);
+    peer_hello(client);
     for (int i = 0; i < 2; i++) {
-        client_send_hex(client, "0c 00 05 ff ef be ad de 78 56 34 12");
-        struct frame frame = client_expect_frame(client, ROOMD_S_PONG);
-        assert_int_equal(frame.payload_bytes, 16);
-        assert_true(roomd_get_u64(frame.payload) == 0x12345678DEADBEEFull);
-        times[i] = roomd_get_u64(frame.payload + 8);
+        peer_send_hex(client, "0c 00 05 ff ef be ad de 78 56 34 12");
+        struct packet packet = peer_expect_packet(client, ROOMD_S_PONG);
+        assert_int_equal(packet.payload_bytes, 16);
+        assert_true(roomd_get_u64(packet.payload) == 0x12345678DEADBEEFull);
+        times[i] = roomd_get_u64(packet.payload + 8);
         wait_sleep_ms(20);
     }
     assert_in_range(times[1] - times[0], 10, 5000);
-    client_close(client);
+    peer_close(client);
     daemon_stop(daemon);
 }
 
 static void unknown_packets_are_refused_by_name(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *guest = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
     static const uint16_t ids[] = {0, 2, 3, 0x1234, 0xFEFF, 0xFF00, 0xFF07, 0xFF81, 0xFF87, 0xFFFF};
     uint8_t payload[16] = {0};
 
     (void)state;
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-        client_send_frame(guest, ids[i], payload, i);
-        client_expect_error(guest, ROOMD_ERROR_UNKNOWN_PACKET);
+        peer_send_packet(guest, ids[i], payload, i);
+        peer_expect_error(guest, ROOMD_ERROR_UNKNOWN_PACKET);
     }
-    client_send_hex(guest, "0a 00 06 ff 01 00 61 01 00 62"); /* C_CREATE a, b */
-    client_expect_error(guest, ROOMD_ERROR_UNSUPPORTED);
-    client_send_chat(guest, "fine");
-    client_expect_chat(guest, 1, "fine");
-    client_close(guest);
+    peer_send_hex(guest, "0a 00 06 ff 01 00 61 01 00 62"); /* C_CREATE a, b */
+    peer_expect_error(guest, ROOMD_ERROR_UNSUPPORTED);
+    peer_send_chat(guest, "fine");
+    peer_expect_chat(guest, 1, "fine");
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
@@ -380,15 +380,41 @@ static void control_packets_that_do_not_parse_are_kicked(void **state)
 
     (void)state;
     for (size_t i = 0; i < n + n_hello; i++) {
-        struct client *client = i < n ? guest_connect(daemon) : client_connect(daemon);
+        struct peer *client = i < n ? guest_connect(daemon) : peer_connect(daemon);
 
-        client_send_hex(client, i < n ? bad[i] : bad_hello[i - n]);
-        client_expect_kick(client, ROOMD_CLOSE_MALFORMED);
-        client_close(client);
+        peer_send_hex(client, i < n ? bad[i] : bad_hello[i - n]);
+        peer_expect_kick(client, ROOMD_CLOSE_MALFORMED);
+        peer_close(client);
     }
     daemon_expect_closes(daemon, "malformed", n + n_hello);
     daemon_expect_stat_equal(daemon, "sessions", 0);
     assert_int_equal(daemon_log_count(daemon, "event=close ", NULL), n + n_hello);
+    daemon_stop(daemon);
+}
+
+/* The end comes right behind S_KICK; the server stays only to let it be read, and not for ever. */
+static void a_kicked_client_is_let_go(void **state)
+{
+    struct daemon *daemon = daemon_start("[server]\n"
+                                         "linger = 1500ms\n"
+                                         "[room lobby]\n"
+                                         "content = chat\n"
+                                         "autojoin = yes\n"
+                                         "tick = 10ms\n");
+    struct peer *client = peer_connect(daemon);
+    uint64_t from_ns = wait_now_ns();
+
+    (void)state;
+    peer_send_hello(client, 7);
+    peer_expect_kick(client, ROOMD_CLOSE_VERSION);
+    assert_in_range((wait_now_ns() - from_ns) / 1000000u, 0, 1000);
+    peer_send_chat(client, "but"); /* nobody hears it */
+    assert_int_equal(daemon_stat(daemon, "sessions"), 1);
+    daemon_expect_stat_equal(daemon, "sessions", 0);
+    assert_in_range((wait_now_ns() - from_ns) / 1000000u, 1400, 4000);
+    assert_int_equal(daemon_stat(daemon, "deliveries"), 1);
+    assert_int_equal(daemon_stat(daemon, "closes"), 1);
+    peer_close(client);
     daemon_stop(daemon);
 }
 
@@ -400,25 +426,25 @@ static void one_session_too_many_is_told_so(void **state)
                                          "content = chat\n"
                                          "autojoin = yes\n"
                                          "tick = 10ms\n");
-    struct client *guests[3];
+    struct peer *guests[3];
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         guests[i] = guest_connect(daemon);
     }
     for (size_t i = 0; i < 5; i++) {
-        struct client *late = client_connect(daemon);
+        struct peer *late = peer_connect(daemon);
 
-        client_expect_kick(late, ROOMD_CLOSE_FULL);
-        client_close(late);
+        peer_expect_kick(late, ROOMD_CLOSE_FULL);
+        peer_close(late);
     }
-    client_send_chat(guests[0], "crowded");
-    client_expect_chat(guests[2], 1, "crowded");
-    client_close(guests[1]);
+    peer_send_chat(guests[0], "crowded");
+    peer_expect_chat(guests[2], 1, "crowded");
+    peer_close(guests[1]);
     daemon_expect_stat_equal(daemon, "sessions", 2);
     guests[1] = guest_connect(daemon);
     for (size_t i = 0; i < 3; i++) {
-        client_close(guests[i]);
+        peer_close(guests[i]);
     }
     daemon_stop(daemon);
 }
@@ -440,6 +466,7 @@ int main(void)
         SYSTEM_TEST(ping_is_answered_with_its_bytes_and_the_time),
         SYSTEM_TEST(unknown_packets_are_refused_by_name),
         SYSTEM_TEST(control_packets_that_do_not_parse_are_kicked),
+        SYSTEM_TEST(a_kicked_client_is_let_go),
         SYSTEM_TEST(one_session_too_many_is_told_so),
     };
 

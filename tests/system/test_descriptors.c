@@ -13,13 +13,13 @@ static const char config[] = "[server]\n"
 static void out_of_descriptors_the_listener_rests(void **state)
 {
     struct daemon *daemon = daemon_start_with(&(struct daemon_options){.config = config, .nofile = NOFILE});
-    struct client *clients[CONNECTS];
+    struct peer *clients[CONNECTS];
     struct bystanders bystanders;
 
     (void)state;
     bystanders_start(&bystanders, daemon, NULL);
     for (size_t i = 0; i < CONNECTS; i++) {
-        clients[i] = client_connect(daemon);
+        clients[i] = peer_connect(daemon);
         bystanders_step(&bystanders);
     }
     daemon_expect_log(daemon, "event=accept_parked", NULL);
@@ -34,15 +34,15 @@ static void out_of_descriptors_the_listener_rests(void **state)
 
     /* Whoever waited gets in, in turn, as others go; the last of them is served as well. */
     for (size_t i = 0; i < CONNECTS - 20; i++) {
-        client_close(clients[i]);
+        peer_close(clients[i]);
         bystanders_step(&bystanders);
     }
     for (size_t i = CONNECTS - 20; i < CONNECTS; i++) {
-        client_hello(clients[i]);
+        peer_hello(clients[i]);
     }
     daemon_expect_stat_equal(daemon, "sessions", 22);
     for (size_t i = CONNECTS - 20; i < CONNECTS; i++) {
-        client_close(clients[i]);
+        peer_close(clients[i]);
     }
     daemon_expect_stat_equal(daemon, "sessions", 2);
     bystanders_finish(&bystanders);

@@ -51,87 +51,98 @@ static void scene_end(struct scene *scene, size_t closes)
     daemon_stop(scene->daemon);
 }
 
-static void bad_bytes_are_kicked(const char *const *bad, size_t n, uint16_t reason)
+/* Each in a connection of its own, alone or behind a good packet in the same write, which is still to be
+ * heard. */
+static void bad_bytes_are_kicked(const char *const *bad, size_t n, uint16_t reason, bool is_behind_good)
 {
     struct scene scene;
     char field[64];
 
     scene_begin(&scene, config);
-    for (size_t i = 0; i < 2 * n; i++) {
-        struct client *client = client_connect(scene.daemon);
+    for (size_t i = 0; i < n; i++) {
+        struct peer *client = peer_connect(scene.daemon);
+        uint8_t bytes[512];
+        size_t good = is_behind_good ? packet_put_chat(bytes, "good") : 0;
 
         bystanders_step(&scene.bystanders);
-        if (i >= n) { /* behind good packets in the same write */
-            uint8_t all[512];
-            size_t bytes = frame_put_chat(all, "good");
-
-            client_send(client, all, bytes + hex_parse(all + bytes, sizeof(all) - bytes, bad[i - n]));
-        } else {
-            client_send_hex(client, bad[i]);
-        }
-        client_expect_kick(client, reason);
-        client_close(client);
+        peer_send(client, bytes, good + hex_parse(bytes + good, sizeof(bytes) - good, bad[i]));
+        peer_expect_kick(client, reason);
+        peer_close(client);
     }
-    daemon_expect_closes(scene.daemon, close_reason_text(reason), 2 * n);
-    snprintf(field, sizeof(field), "close_%s", close_reason_text(reason));
-    assert_int_equal(daemon_stat(scene.daemon, field), 2 * n);
-    scene_end(&scene, 2 * n);
-    assert_int_equal(scene.bystanders.foreign, 2 * n); /* the good packets before the bad ones, at both */
+    daemon_expect_closes(scene.daemon, wire_reason_name(reason), n);
+    snprintf(field, sizeof(field), "close_%s", wire_reason_name(reason));
+    assert_int_equal(daemon_stat(scene.daemon, field), n);
+    scene_end(&scene, n);
+    assert_int_equal(scene.bystanders.foreign, is_behind_good ? 2 * n : 0);
 }
+
+static const char *const bad_sizes[] = {
+    "00 00 01 00 00 00",
+    "01 00 01 00 00 00",
+    "02 00 01 00",
+    "03 00 01 00",
+    "00 00",
+    "03 00",
+    "01 10 01 00 00 00 00", /* 4,097 */
+    "ff ff 01 00",          /* 65,535 */
+    "ff ff",
+};
+
+static const char *const bad_strings[] = {
+    "06 00 01 00 02 00",             /* two bytes of text, none there */
+    "06 00 01 00 fe ff",             /* 65,534 of them */
+    "08 00 01 00 04 00 41 00",       /* cut short */
+    "09 00 01 00 03 00 41 00 42",    /* an odd number of bytes */
+    "0a 00 01 00 02 00 41 00 42 00", /* bytes left over */
+    "07 00 01 00 00 00 41",          /* a byte left over */
+    "04 00 01 00",                   /* no length */
+    "05 00 01 00 00",                /* half a length */
+};
 
 static void sizes_below_4_and_above_the_limit(void **state)
 {
-    static const char *const bad[] = {
-        "00 00 01 00 00 00",
-        "01 00 01 00 00 00",
-        "02 00 01 00",
-        "03 00 01 00",
-        "00 00",
-        "03 00",
-        "01 10 01 00 00 00 00", /* 4,097 */
-        "ff ff 01 00",          /* 65,535 */
-        "ff ff",
-    };
-
     (void)state;
-    bad_bytes_are_kicked(bad, sizeof(bad) / sizeof(bad[0]), ROOMD_CLOSE_FRAME_SIZE);
+    bad_bytes_are_kicked(bad_sizes, sizeof(bad_sizes) / sizeof(bad_sizes[0]), ROOMD_CLOSE_FRAME_SIZE, false);
+}
+
+static void sizes_behind_a_good_packet(void **state)
+{
+    (void)state;
+    bad_bytes_are_kicked(bad_sizes, sizeof(bad_sizes) / sizeof(bad_sizes[0]), ROOMD_CLOSE_FRAME_SIZE, true);
 }
 
 static void strings_that_do_not_fit_their_packet(void **state)
 {
-    static const char *const bad[] = {
-        "06 00 01 00 02 00",             /* two bytes of text, none there */
-        "06 00 01 00 fe ff",             /* 65,534 of them */
-        "08 00 01 00 04 00 41 00",       /* cut short */
-        "09 00 01 00 03 00 41 00 42",    /* an odd number of bytes */
-        "0a 00 01 00 02 00 41 00 42 00", /* bytes left over */
-        "07 00 01 00 00 00 41",          /* a byte left over */
-        "04 00 01 00",                   /* no length */
-        "05 00 01 00 00",                /* half a length */
-    };
-
     (void)state;
-    bad_bytes_are_kicked(bad, sizeof(bad) / sizeof(bad[0]), ROOMD_CLOSE_MALFORMED);
+    bad_bytes_are_kicked(bad_strings, sizeof(bad_strings) / sizeof(bad_strings[0]), ROOMD_CLOSE_MALFORMED,
+                         false);
+}
+
+static void strings_behind_a_good_packet(void **state)
+{
+    (void)state;
+    bad_bytes_are_kicked(bad_strings, sizeof(bad_strings) / sizeof(bad_strings[0]), ROOMD_CLOSE_MALFORMED,
+                         true);
 }
 
 static void the_largest_frame_is_still_good(void **state)
 {
     struct scene scene;
-    uint8_t frame[4096] = {0};
+    uint8_t packet[4096] = {0};
 
     (void)state;
     scene_begin(&scene, config);
-    struct client *client = client_connect(scene.daemon);
-    roomd_put_u16(frame, 4096);
-    roomd_put_u16(frame + 2, ROOMD_C_CHAT);
-    roomd_put_u16(frame + 4, 4090);
-    client_send(client, frame, sizeof(frame));
-    struct frame came;
+    struct peer *client = peer_connect(scene.daemon);
+    roomd_put_u16(packet, 4096);
+    roomd_put_u16(packet + 2, ROOMD_C_CHAT);
+    roomd_put_u16(packet + 4, 4090);
+    peer_send(client, packet, sizeof(packet));
+    struct packet came;
     do {
-        came = client_expect_frame(client, ROOMD_S_CHAT);
+        came = peer_expect_packet(client, ROOMD_S_CHAT);
     } while (roomd_get_u32(came.payload) != 3);
     assert_int_equal(came.size, 4100);
-    client_close(client);
+    peer_close(client);
     daemon_expect_closes(scene.daemon, "peer_closed", 1);
     scene_end(&scene, 1);
     assert_int_equal(scene.bystanders.foreign, 2);
@@ -140,26 +151,26 @@ static void the_largest_frame_is_still_good(void **state)
 /* A text whose S_Chat needs more than a u16 can say is refused, and the connection lives. */
 static void too_long_to_send_on(struct scene *scene, size_t text_bytes, bool is_too_long)
 {
-    static uint8_t frame[65536];
-    struct client *client = client_connect(scene->daemon);
-    uint32_t player = client_hello(client);
+    static uint8_t packet[65536];
+    struct peer *client = peer_connect(scene->daemon);
+    uint32_t player = peer_hello(client);
     uint64_t deadline_ns = wait_deadline_ns(WAIT_LONG_MS);
 
-    client_await_frame(client, ROOMD_S_JOINED);
+    peer_await_packet(client, ROOMD_S_JOINED);
     uint64_t foreign = scene->bystanders.foreign;
-    roomd_put_u16(frame, (uint16_t)(6 + text_bytes));
-    roomd_put_u16(frame + 2, ROOMD_C_CHAT);
-    roomd_put_u16(frame + 4, (uint16_t)text_bytes);
-    client_send(client, frame, 6 + text_bytes);
+    roomd_put_u16(packet, (uint16_t)(6 + text_bytes));
+    roomd_put_u16(packet + 2, ROOMD_C_CHAT);
+    roomd_put_u16(packet + 4, (uint16_t)text_bytes);
+    peer_send(client, packet, 6 + text_bytes);
     if (is_too_long) {
-        client_expect_error(client, ROOMD_ERROR_TOO_LONG);
+        peer_expect_error(client, ROOMD_ERROR_TOO_LONG);
         bystanders_run(&scene->bystanders, 50, 5);
         assert_int_equal(scene->bystanders.foreign, foreign);
     } else {
-        struct frame came;
+        struct packet came;
 
         do {
-            came = client_expect_frame(client, ROOMD_S_CHAT);
+            came = peer_expect_packet(client, ROOMD_S_CHAT);
         } while (roomd_get_u32(came.payload) != player);
         assert_int_equal(came.size, 10 + text_bytes);
         assert_int_equal(roomd_get_u16(came.payload + 4), text_bytes);
@@ -168,7 +179,7 @@ static void too_long_to_send_on(struct scene *scene, size_t text_bytes, bool is_
             assert_true(wait_left_ms(deadline_ns) > 0);
         }
     }
-    client_close(client);
+    peer_close(client);
 }
 
 static void texts_at_the_edge_of_a_frame(void **state)
@@ -187,33 +198,33 @@ static void texts_at_the_edge_of_a_frame(void **state)
 
 static void texts_at_the_edge_with_the_suffix(void **state)
 {
-    static uint8_t frame[65536];
+    static uint8_t packet[65536];
     struct daemon *daemon =
         daemon_start("[server]\nframe_max = 65535\n"
                      "[room lobby]\ncontent = chat\nautojoin = yes\ntick = 10ms\nsuffix = yes\n");
-    struct client *client = client_connect(daemon);
-    struct client *other = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
+    struct peer *other = peer_connect(daemon);
     static const size_t sizes[] = {65512, 65510}; /* " I am 1" is 14 bytes: S_Chat of 65,536 and of 65,534 */
 
     (void)state;
-    client_hello(client);
-    client_await_frame(client, ROOMD_S_JOINED);
+    peer_hello(client);
+    peer_await_packet(client, ROOMD_S_JOINED);
     for (size_t i = 0; i < 2; i++) {
-        memset(frame, 0, sizeof(frame));
-        roomd_put_u16(frame, (uint16_t)(6 + sizes[i]));
-        roomd_put_u16(frame + 2, ROOMD_C_CHAT);
-        roomd_put_u16(frame + 4, (uint16_t)sizes[i]);
-        client_send(client, frame, 6 + sizes[i]);
+        memset(packet, 0, sizeof(packet));
+        roomd_put_u16(packet, (uint16_t)(6 + sizes[i]));
+        roomd_put_u16(packet + 2, ROOMD_C_CHAT);
+        roomd_put_u16(packet + 4, (uint16_t)sizes[i]);
+        peer_send(client, packet, 6 + sizes[i]);
         if (i == 0) {
-            client_expect_error(client, ROOMD_ERROR_TOO_LONG);
+            peer_expect_error(client, ROOMD_ERROR_TOO_LONG);
         }
     }
-    struct frame came = client_expect_frame(other, ROOMD_S_CHAT);
+    struct packet came = peer_expect_packet(other, ROOMD_S_CHAT);
     assert_int_equal(came.size, 65534);
-    came = client_expect_frame(client, ROOMD_S_CHAT);
+    came = peer_expect_packet(client, ROOMD_S_CHAT);
     assert_int_equal(came.size, 65534);
-    client_close(client);
-    client_close(other);
+    peer_close(client);
+    peer_close(other);
     daemon_stop(daemon);
 }
 
@@ -222,29 +233,29 @@ static void texts_at_the_edge_with_the_suffix(void **state)
 static void a_begun_frame_has_a_deadline(void **state)
 {
     struct scene scene;
-    struct client *stuck[3];
+    struct peer *stuck[3];
 
     (void)state;
     scene_begin(&scene, config);
     for (size_t i = 0; i < 3; i++) {
-        stuck[i] = client_connect(scene.daemon);
+        stuck[i] = peer_connect(scene.daemon);
     }
     uint64_t from_ns = wait_now_ns();
-    client_send_hex(stuck[0], "0a 00 01 00 04 00 48");
-    client_send_hex(stuck[1], "0a");
-    client_send_hex(stuck[2], "40 00 01 00 3a 00");
-    for (int i = 0; i < 20; i++) {
-        if (!client_try_send(stuck[2], "x", 1)) {
-            break;
-        }
+    peer_send_hex(stuck[0], "0a 00 01 00 04 00 48");
+    peer_send_hex(stuck[1], "0a");
+    peer_send_hex(stuck[2], "40 00 01 00 3a 00");
+    for (int i = 0; i < 36 && peer_try_send(stuck[2], "x", 1); i++) {
         bystanders_run(&scene.bystanders, 50, 5);
     }
+    while (peer_read(stuck[2], 0) > 0) {
+    }
+    assert_true(stuck[2]->is_closed); /* though it never ceased to send */
     for (size_t i = 0; i < 3; i++) {
-        client_expect_kick(stuck[i], ROOMD_CLOSE_FRAME_TIMEOUT);
+        peer_expect_kick(stuck[i], ROOMD_CLOSE_FRAME_TIMEOUT);
     }
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 400, 4000);
     for (size_t i = 0; i < 3; i++) {
-        client_close(stuck[i]);
+        peer_close(stuck[i]);
     }
     daemon_expect_closes(scene.daemon, "frame_timeout", 3);
     assert_int_equal(daemon_stat(scene.daemon, "close_frame_timeout"), 3);
@@ -261,21 +272,21 @@ static void a_slow_line_is_no_timeout(void **state)
 
     (void)state;
     scene_begin(&scene, config);
-    struct client *client = client_connect(scene.daemon);
+    struct peer *client = peer_connect(scene.daemon);
     while (n + 64 < sizeof(bytes) && frames < 12) {
-        n += frame_put_chat(bytes + n, "slowly");
+        n += packet_put_chat(bytes + n, "slowly");
         frames++;
     }
     /* 18 bytes a frame in pieces of 5: a piece seldom ends where a frame does. */
     for (size_t at = 0; at < n; at += 5) {
-        client_send(client, bytes + at, n - at < 5 ? n - at : 5);
+        peer_send(client, bytes + at, n - at < 5 ? n - at : 5);
         bystanders_run(&scene.bystanders, 30, 5);
     }
     for (size_t i = 0; i < frames;) {
-        struct frame frame = client_expect_frame(client, ROOMD_S_CHAT);
-        i += roomd_get_u32(frame.payload) == 3;
+        struct packet packet = peer_expect_packet(client, ROOMD_S_CHAT);
+        i += roomd_get_u32(packet.payload) == 3;
     }
-    client_close(client);
+    peer_close(client);
     daemon_expect_closes(scene.daemon, "peer_closed", 1);
     scene_end(&scene, 1);
     assert_int_equal(scene.bystanders.foreign, 2 * frames);
@@ -289,15 +300,15 @@ static void connect_and_close_10000_times(void **state)
     (void)state;
     scene_begin(&scene, config);
     for (int i = 0; i < TIMES; i++) {
-        struct client *client = client_connect(scene.daemon);
+        struct peer *client = peer_connect(scene.daemon);
 
         if (i % 4 == 3) {
-            client_close(client);
+            peer_close(client);
         } else if (i % 4 == 2) { /* with half a frame on the way */
-            client_send_hex(client, "0a 00 01");
-            client_abort(client);
+            peer_send_hex(client, "0a 00 01");
+            peer_abort(client);
         } else {
-            client_abort(client);
+            peer_abort(client);
         }
         if (i % 20 == 0) {
             bystanders_step(&scene.bystanders);
@@ -331,7 +342,7 @@ static size_t garbage_fill(uint8_t *bytes, size_t size, uint32_t *seed)
     uint32_t kind = random_next(seed) % 3;
 
     if (kind == 2) {
-        n += frame_put_hello(bytes, 1);
+        n += packet_put_hello(bytes, 1);
     }
     while (n + 64 < size) {
         uint32_t payload = random_next(seed) % 40;
@@ -353,17 +364,17 @@ static size_t garbage_fill(uint8_t *bytes, size_t size, uint32_t *seed)
 
 /* What comes back to a garbage client is whole frames, and its kick, if any, is for one of the reasons that
  * fit. */
-static void garbage_answers_check(struct client *client, bool *was_kicked)
+static void garbage_answers_check(struct peer *client, bool *was_kicked)
 {
-    struct frame frame;
+    struct packet packet;
 
     *was_kicked = false;
-    while (client_read(client, wait_deadline_ns(0)) > 0) {
+    while (peer_read(client, wait_deadline_ns(0)) > 0) {
     }
-    while (client_take_frame(client, &frame)) {
+    while (peer_take_packet(client, &packet)) {
         assert_false(*was_kicked);
-        if (frame.id == ROOMD_S_KICK) {
-            uint16_t reason = roomd_get_u16(frame.payload);
+        if (packet.id == ROOMD_S_KICK) {
+            uint16_t reason = roomd_get_u16(packet.payload);
 
             assert_true(reason == ROOMD_CLOSE_FRAME_SIZE || reason == ROOMD_CLOSE_MALFORMED ||
                         reason == ROOMD_CLOSE_STATE || reason == ROOMD_CLOSE_VERSION ||
@@ -384,7 +395,7 @@ static void random_bytes(void **state)
     (void)state;
     scene_begin(&scene, config);
     for (size_t i = 0; i < CLIENTS; i++) {
-        struct client *client = client_connect(scene.daemon);
+        struct peer *client = peer_connect(scene.daemon);
         size_t n = garbage_fill(bytes, BYTES, &seed);
         bool was_kicked = false;
 
@@ -392,7 +403,7 @@ static void random_bytes(void **state)
             size_t piece = 1 + random_next(&seed) % 1500;
 
             piece = piece < n - at ? piece : n - at;
-            if (!client_try_send(client, bytes + at, piece)) {
+            if (!peer_try_send(client, bytes + at, piece)) {
                 break;
             }
             at += piece;
@@ -401,7 +412,7 @@ static void random_bytes(void **state)
         wait_sleep_ms(2);
         garbage_answers_check(client, &was_kicked);
         kicked += was_kicked;
-        client_close(client);
+        peer_close(client);
     }
     daemon_expect_stat_equal(scene.daemon, "sessions", 2);
     assert_in_range(kicked, CLIENTS / 2, CLIENTS);
@@ -412,7 +423,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SYSTEM_TEST(sizes_below_4_and_above_the_limit),
+        SYSTEM_TEST(sizes_behind_a_good_packet),
         SYSTEM_TEST(strings_that_do_not_fit_their_packet),
+        SYSTEM_TEST(strings_behind_a_good_packet),
         SYSTEM_TEST(the_largest_frame_is_still_good),
         SYSTEM_TEST(texts_at_the_edge_of_a_frame),
         SYSTEM_TEST(texts_at_the_edge_with_the_suffix),

@@ -25,34 +25,34 @@ static const char config_slow_tick[] = "[server]\n"
     "outbox_slices_max = 65535\n"                                                                            \
     "outbox_age_max = 10m\n"
 
-static struct client *guest_connect(struct daemon *daemon)
+static struct peer *guest_connect(struct daemon *daemon)
 {
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
 
-    client_hello(client);
-    client_expect_joined(client, "lobby");
+    peer_hello(client);
+    peer_expect_joined(client, "lobby");
     return client;
 }
 
 static void what_was_said_arrives_before_the_end(int signal)
 {
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct client *speaker = guest_connect(daemon);
-    struct client *silent = client_connect(daemon);
+    struct peer *speaker = guest_connect(daemon);
+    struct peer *silent = peer_connect(daemon);
     uint64_t from_ns;
 
     daemon_expect_stat_equal(daemon, "sessions", 2);
     uint64_t packets = daemon_stat(daemon, "packets_in");
-    client_send_chat(speaker, "the last word");
+    peer_send_chat(speaker, "the last word");
     daemon_expect_stat_equal(daemon, "packets_in", packets + 1);
     from_ns = wait_now_ns();
     daemon_signal(daemon, signal);
-    client_expect_chat(speaker, 1, "the last word");
-    client_expect_kick(speaker, ROOMD_CLOSE_SHUTDOWN);
-    client_expect_chat(silent, 1, "the last word");
-    client_expect_kick(silent, ROOMD_CLOSE_SHUTDOWN);
-    client_close(speaker);
-    client_close(silent);
+    peer_expect_chat(speaker, 1, "the last word");
+    peer_expect_kick(speaker, ROOMD_CLOSE_SHUTDOWN);
+    peer_expect_chat(silent, 1, "the last word");
+    peer_expect_kick(silent, ROOMD_CLOSE_SHUTDOWN);
+    peer_close(speaker);
+    peer_close(silent);
     assert_int_equal(daemon_await_exit(daemon, WAIT_LONG_MS), 0);
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 0, 3000);
     assert_int_equal(daemon_log_count(daemon, "event=close ", "reason=shutdown"), 2);
@@ -72,40 +72,59 @@ static void sigint_is_the_same(void **state)
     what_was_said_arrives_before_the_end(SIGINT);
 }
 
+/* With nobody left to wait for there is nothing to wait for, long as the server may take. */
+static void an_empty_server_ends_at_once(void **state)
+{
+    (void)state;
+    for (int had_guest = 0; had_guest < 2; had_guest++) {
+        struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("10m"));
+
+        if (had_guest) {
+            peer_close(guest_connect(daemon));
+            daemon_expect_stat_equal(daemon, "sessions", 0);
+        }
+        uint64_t from_ns = wait_now_ns();
+        daemon_signal(daemon, SIGTERM);
+        assert_int_equal(daemon_await_exit(daemon, WAIT_LONG_MS), 0);
+        assert_in_range((wait_now_ns() - from_ns) / 1000000u, 0, 1000);
+        daemon_finish(daemon);
+    }
+}
+
 /* The door is shut first. */
 static void nobody_new_is_let_in_while_it_ends(void **state)
 {
     struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("1s"));
-    struct client *guest = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
 
     (void)state;
     daemon_signal(daemon, SIGTERM);
-    client_expect_frame(guest, ROOMD_S_KICK); /* and keeps its side open, so that the server lingers */
+    peer_expect_packet(guest, ROOMD_S_KICK); /* and keeps its side open, so that the server lingers */
     int fd = socket_connect_to(daemon_address(daemon), 0);
     assert_true(fd < 0);
-    client_close(guest);
+    peer_close(guest);
     assert_int_equal(daemon_await_exit(daemon, WAIT_LONG_MS), 0);
     daemon_finish(daemon);
 }
 
 /* A reader that stops, with more in its outbox than the kernel takes. */
-static struct client *stopped_reader_make(struct daemon *daemon)
+static struct peer *stopped_reader_make(struct daemon *daemon)
 {
     static uint8_t text[4000];
-    struct client *reader = client_connect_narrow(daemon, 4096);
-    struct client *speaker = guest_connect(daemon);
+    struct peer *reader = peer_connect_narrow(daemon, 4096);
+    struct peer *speaker = guest_connect(daemon);
 
     roomd_put_u16(text, sizeof(text) - 2);
     for (size_t i = 0; daemon_stat(daemon, "short_writes") == 0; i++) {
         assert_true(i < 1000);
         for (int j = 0; j < 10; j++) {
-            client_send_frame(speaker, ROOMD_C_CHAT, text, sizeof(text));
+            peer_send_packet(speaker, ROOMD_C_CHAT, text, sizeof(text));
         }
     }
     for (int j = 0; j < 1000; j++) { /* more than the kernel may still find room for */
-        client_send_frame(speaker, ROOMD_C_CHAT, text, sizeof(text));
+        peer_send_packet(speaker, ROOMD_C_CHAT, text, sizeof(text));
     }
-    client_close(speaker);
+    peer_close(speaker);
     daemon_expect_stat_equal(daemon, "sessions", 1);
     return reader;
 }
@@ -113,21 +132,21 @@ static struct client *stopped_reader_make(struct daemon *daemon)
 static void the_end_has_a_bound(void **state)
 {
     struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("700ms"));
-    struct client *reader = stopped_reader_make(daemon);
+    struct peer *reader = stopped_reader_make(daemon);
     uint64_t from_ns = wait_now_ns();
 
     (void)state;
     daemon_signal(daemon, SIGTERM);
     assert_int_equal(daemon_await_exit(daemon, WAIT_LONG_MS), 0);
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 500, 4000);
-    client_close(reader);
+    peer_close(reader);
     daemon_finish(daemon);
 }
 
 static void a_second_signal_ends_it_at_once(void **state)
 {
     struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("10m"));
-    struct client *reader = stopped_reader_make(daemon);
+    struct peer *reader = stopped_reader_make(daemon);
 
     (void)state;
     daemon_signal(daemon, SIGTERM);
@@ -136,33 +155,33 @@ static void a_second_signal_ends_it_at_once(void **state)
     daemon_signal(daemon, SIGTERM);
     daemon_await_exit(daemon, 2000);
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 0, 1500);
-    client_close(reader);
+    peer_close(reader);
     daemon_finish(daemon);
 }
 
-static bool room_is_listed(struct client *client, const char *name)
+static bool room_is_listed(struct peer *client, const char *name)
 {
-    client_send_frame(client, ROOMD_C_ROOMS, NULL, 0);
-    struct frame frame = client_await_frame(client, ROOMD_S_ROOMS);
+    peer_send_packet(client, ROOMD_C_ROOMS, NULL, 0);
+    struct packet packet = peer_await_packet(client, ROOMD_S_ROOMS);
 
-    return memmem(frame.payload, frame.payload_bytes, name, strlen(name)) != NULL;
+    return memmem(packet.payload, packet.payload_bytes, name, strlen(name)) != NULL;
 }
 
 static unsigned tick_of(struct daemon *daemon)
 {
-    struct client *client = client_connect(daemon);
+    struct peer *client = peer_connect(daemon);
 
-    client_hello(client);
-    unsigned tick_ms = client_expect_joined(client, "lobby");
-    client_close(client);
+    peer_hello(client);
+    unsigned tick_ms = peer_expect_joined(client, "lobby");
+    peer_close(client);
     return tick_ms;
 }
 
 static void sighup_takes_a_good_file(void **state)
 {
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct client *guest = guest_connect(daemon);
-    struct client *other = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
+    struct peer *other = guest_connect(daemon);
 
     (void)state;
     assert_int_equal(tick_of(daemon), 10000);
@@ -179,14 +198,14 @@ static void sighup_takes_a_good_file(void **state)
     assert_int_equal(tick_of(daemon), 20);
     assert_true(room_is_listed(guest, "attic"));
     uint64_t from_ns = wait_now_ns();
-    client_send_chat(guest, "hi");
-    client_expect_chat(other, 1, "hi I am 1");
+    peer_send_chat(guest, "hi");
+    peer_expect_chat(other, 1, "hi I am 1");
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 0, 2000);
-    client_join(other, "attic");
-    client_send_chat(other, "up");
-    client_expect_chat(other, 2, "up");
-    client_close(guest);
-    client_close(other);
+    peer_join(other, "attic");
+    peer_send_chat(other, "up");
+    peer_expect_chat(other, 2, "up");
+    peer_close(guest);
+    peer_close(other);
     daemon_stop(daemon);
 }
 
@@ -203,7 +222,7 @@ static void sighup_refuses_a_bad_file_whole(void **state)
         "[room lobby]\nautojoin = yes\ntick = 20ms\n[room attic]\ntick = 11s\n",
     };
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct client *guest = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -221,7 +240,7 @@ static void sighup_refuses_a_bad_file_whole(void **state)
     daemon_signal(daemon, SIGHUP);
     daemon_expect_log(daemon, "event=reload", NULL);
     assert_int_equal(tick_of(daemon), 20);
-    client_close(guest);
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
@@ -229,13 +248,13 @@ static void sighup_refuses_a_bad_file_whole(void **state)
 static void sighup_without_a_file_changes_nothing(void **state)
 {
     struct daemon *daemon = daemon_start(NULL);
-    struct client *guest = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
 
     (void)state;
     daemon_signal(daemon, SIGHUP);
-    client_send_chat(guest, "still here");
-    client_expect_chat(guest, 1, "still here");
-    client_close(guest);
+    peer_send_chat(guest, "still here");
+    peer_expect_chat(guest, 1, "still here");
+    peer_close(guest);
     daemon_stop(daemon);
 
     daemon = daemon_start(config_slow_tick);
@@ -244,7 +263,7 @@ static void sighup_without_a_file_changes_nothing(void **state)
     daemon_signal(daemon, SIGHUP);
     daemon_expect_log(daemon, "level=error", "roomd.conf");
     assert_int_equal(tick_of(daemon), 10000);
-    client_close(guest);
+    peer_close(guest);
     daemon_stop(daemon);
 }
 
@@ -255,8 +274,8 @@ static void sigusr1_tells_how_things_are(void **state)
         "writev",      "short_writes", "ticks",      "ticks_late", "ticks_skipped", "late_p99_us",
         "late_max_us", "jobs",         "closes",     "chunks",     "chunk_bytes"};
     struct daemon *daemon = daemon_start("[room lobby]\nautojoin = yes\ntick = 10ms\n[room attic]\n");
-    struct client *guest = guest_connect(daemon);
-    struct client *other = guest_connect(daemon);
+    struct peer *guest = guest_connect(daemon);
+    struct peer *other = guest_connect(daemon);
 
     (void)state;
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -271,17 +290,17 @@ static void sigusr1_tells_how_things_are(void **state)
     uint64_t bytes_out = daemon_stat(daemon, "bytes_out");
     uint64_t ticks = daemon_stat(daemon, "ticks");
     for (int i = 0; i < 10; i++) {
-        client_send_chat(guest, "word"); /* 14 bytes in, 18 out to each */
-        client_expect_chat(other, 1, "word");
-        client_expect_chat(guest, 1, "word");
+        peer_send_chat(guest, "word"); /* 14 bytes in, 18 out to each */
+        peer_expect_chat(other, 1, "word");
+        peer_expect_chat(guest, 1, "word");
     }
     assert_int_equal(daemon_stat(daemon, "packets_in"), 12);
     assert_int_equal(daemon_stat(daemon, "deliveries") - deliveries, 20);
     assert_int_equal(daemon_stat(daemon, "bytes_in") - bytes_in, 140);
     assert_int_equal(daemon_stat(daemon, "bytes_out") - bytes_out, 360);
     assert_true(daemon_stat(daemon, "ticks") > ticks);
-    client_close(guest);
-    client_close(other);
+    peer_close(guest);
+    peer_close(other);
     daemon_expect_stat_equal(daemon, "closes", 2);
     assert_int_equal(daemon_stat(daemon, "close_peer_closed"), 2);
     daemon_stop(daemon);
@@ -300,11 +319,17 @@ static void statistics_come_by_themselves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SYSTEM_TEST(sigterm_flushes_and_kicks),          SYSTEM_TEST(sigint_is_the_same),
-        SYSTEM_TEST(nobody_new_is_let_in_while_it_ends), SYSTEM_TEST(the_end_has_a_bound),
-        SYSTEM_TEST(a_second_signal_ends_it_at_once),    SYSTEM_TEST(sighup_takes_a_good_file),
-        SYSTEM_TEST(sighup_refuses_a_bad_file_whole),    SYSTEM_TEST(sighup_without_a_file_changes_nothing),
-        SYSTEM_TEST(sigusr1_tells_how_things_are),       SYSTEM_TEST(statistics_come_by_themselves),
+        SYSTEM_TEST(sigterm_flushes_and_kicks),
+        SYSTEM_TEST(sigint_is_the_same),
+        SYSTEM_TEST(an_empty_server_ends_at_once),
+        SYSTEM_TEST(nobody_new_is_let_in_while_it_ends),
+        SYSTEM_TEST(the_end_has_a_bound),
+        SYSTEM_TEST(a_second_signal_ends_it_at_once),
+        SYSTEM_TEST(sighup_takes_a_good_file),
+        SYSTEM_TEST(sighup_refuses_a_bad_file_whole),
+        SYSTEM_TEST(sighup_without_a_file_changes_nothing),
+        SYSTEM_TEST(sigusr1_tells_how_things_are),
+        SYSTEM_TEST(statistics_come_by_themselves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

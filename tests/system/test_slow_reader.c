@@ -37,7 +37,7 @@ static const char config_slices[] = "[server]\n"
 
 /* A player with much to say, whose words come back to it and are checked. */
 struct speaker {
-    struct client *client;
+    struct peer *client;
     uint32_t player;
     uint32_t said;
     uint32_t heard;
@@ -48,20 +48,20 @@ static void speaker_start(struct speaker *speaker, struct daemon *daemon)
 {
     memset(speaker, 0, sizeof(*speaker));
     memset(speaker->text, '.', sizeof(speaker->text) - 1);
-    speaker->client = client_connect(daemon);
-    speaker->player = client_hello(speaker->client);
-    client_expect_joined(speaker->client, "lobby");
+    speaker->client = peer_connect(daemon);
+    speaker->player = peer_hello(speaker->client);
+    peer_expect_joined(speaker->client, "lobby");
 }
 
 static void speaker_listen(struct speaker *speaker, int timeout_ms)
 {
-    struct frame frame;
+    struct packet packet;
     char text[1600];
     char wanted[16];
     uint32_t player = 0;
 
-    while (client_next_frame(speaker->client, &frame, timeout_ms)) {
-        assert_true(chat_read(&frame, &player, text, sizeof(text)));
+    while (peer_next_packet(speaker->client, &packet, timeout_ms)) {
+        assert_true(chat_read(&packet, &player, text, sizeof(text)));
         if (player == speaker->player) {
             snprintf(wanted, sizeof(wanted), "%08u", speaker->heard++);
             assert_memory_equal(text, wanted, 8);
@@ -80,7 +80,7 @@ static void speaker_say(struct speaker *speaker, uint32_t times)
 
         snprintf(number, sizeof(number), "%08u", speaker->said++);
         memcpy(speaker->text, number, 8);
-        client_send_chat(speaker->client, speaker->text);
+        peer_send_chat(speaker->client, speaker->text);
         while (speaker->said - speaker->heard > 16) {
             speaker_listen(speaker, 100);
             assert_true(wait_left_ms(deadline_ns) > 0);
@@ -96,7 +96,7 @@ static void speaker_finish(struct speaker *speaker)
         speaker_listen(speaker, 100);
         assert_true(wait_left_ms(deadline_ns) > 0);
     }
-    client_close(speaker->client);
+    peer_close(speaker->client);
 }
 
 /* Says texts until the log tells of `count` slow readers; at most `most_bytes` in all. */
@@ -118,7 +118,7 @@ static void readers_that_stop_are_closed_by_bytes(void **state)
 {
     enum { READERS = 20 };
     struct daemon *daemon = daemon_start(config_bytes);
-    struct client *readers[READERS];
+    struct peer *readers[READERS];
     struct bystanders bystanders;
     struct speaker speaker;
 
@@ -129,7 +129,7 @@ static void readers_that_stop_are_closed_by_bytes(void **state)
     size_t fds = daemon_fd_count(daemon);
     size_t rss_kib = daemon_rss_kib(daemon);
     for (size_t i = 0; i < READERS; i++) {
-        readers[i] = client_connect_narrow(daemon, NARROW_BYTES);
+        readers[i] = peer_connect_narrow(daemon, NARROW_BYTES);
     }
     speak_until_slow(&speaker, &bystanders, daemon, READERS, 32u << 20);
     daemon_expect_closes(daemon, "slow", READERS);
@@ -137,8 +137,8 @@ static void readers_that_stop_are_closed_by_bytes(void **state)
     /* All of them pin the same bytes: at most a limit's worth, with the chunk that it begins in. */
     assert_in_range(daemon_rss_kib(daemon), 0, rss_kib + 1024 + daemon_rss_slack_kib());
     for (size_t i = 0; i < READERS; i++) {
-        client_await_closed(readers[i]);
-        client_close(readers[i]);
+        peer_await_closed(readers[i]);
+        peer_close(readers[i]);
     }
     daemon_expect_stat_equal(daemon, "sessions", 3);
     daemon_expect_fd_most(daemon, fds);
@@ -151,7 +151,7 @@ static void readers_that_stop_are_closed_by_bytes(void **state)
 static void a_reader_that_stops_is_closed_by_slices(void **state)
 {
     struct daemon *daemon = daemon_start(config_slices);
-    struct client *reader = client_connect_narrow(daemon, NARROW_BYTES);
+    struct peer *reader = peer_connect_narrow(daemon, NARROW_BYTES);
     struct bystanders bystanders;
     struct speaker speaker;
 
@@ -159,8 +159,8 @@ static void a_reader_that_stops_is_closed_by_slices(void **state)
     bystanders_start(&bystanders, daemon, NULL);
     speaker_start(&speaker, daemon);
     speak_until_slow(&speaker, &bystanders, daemon, 1, 32u << 20);
-    client_await_closed(reader);
-    client_close(reader);
+    peer_await_closed(reader);
+    peer_close(reader);
     speaker_finish(&speaker);
     bystanders_finish(&bystanders);
     daemon_stop(daemon);
@@ -170,7 +170,7 @@ static void a_reader_that_stops_is_closed_by_slices(void **state)
 static void a_reader_that_stops_is_closed_by_age(void **state)
 {
     struct daemon *daemon = daemon_start(config_age);
-    struct client *reader = client_connect_narrow(daemon, NARROW_BYTES);
+    struct peer *reader = peer_connect_narrow(daemon, NARROW_BYTES);
     struct bystanders bystanders;
     struct speaker speaker;
 
@@ -188,8 +188,8 @@ static void a_reader_that_stops_is_closed_by_age(void **state)
         assert_true(wait_now_ns() - from_ns < 5000000000u);
     }
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 300, 3000);
-    client_await_closed(reader);
-    client_close(reader);
+    peer_await_closed(reader);
+    peer_close(reader);
     speaker_finish(&speaker);
     bystanders_finish(&bystanders);
     daemon_stop(daemon);
@@ -199,7 +199,7 @@ static void a_reader_that_stops_is_closed_by_age(void **state)
 static void a_reader_that_pauses_loses_nothing(void **state)
 {
     struct daemon *daemon = daemon_start(config_bytes);
-    struct client *reader = client_connect_narrow(daemon, NARROW_BYTES);
+    struct peer *reader = peer_connect_narrow(daemon, NARROW_BYTES);
     struct speaker speaker;
     uint32_t heard = 0;
 
@@ -211,16 +211,16 @@ static void a_reader_that_pauses_loses_nothing(void **state)
         speaker_say(&speaker, 8);
         while (heard < speaker.heard) {
             char wanted[16];
-            struct frame frame = client_expect_frame(reader, ROOMD_S_CHAT);
+            struct packet packet = peer_expect_packet(reader, ROOMD_S_CHAT);
             char text[1600];
             uint32_t player = 0;
 
-            assert_true(chat_read(&frame, &player, text, sizeof(text)));
+            assert_true(chat_read(&packet, &player, text, sizeof(text)));
             snprintf(wanted, sizeof(wanted), "%08u", heard++);
             assert_memory_equal(text, wanted, 8);
         }
     }
-    client_close(reader);
+    peer_close(reader);
     speaker_finish(&speaker);
     daemon_stop(daemon);
 }

@@ -24,58 +24,58 @@ static const char config[] = "[room lobby]\n"
                              "tick = 250ms\n";
 
 /* Two players who are in the room, ids 1 and 2 in the order of connecting. */
-static void players_connect(struct daemon *daemon, struct client *players[2])
+static void players_connect(struct daemon *daemon, struct peer *players[2])
 {
     for (unsigned i = 0; i < 2; i++) {
-        players[i] = client_connect(daemon);
+        players[i] = peer_connect(daemon);
         daemon_expect_stat_equal(daemon, "sessions", i + 1);
     }
 }
 
-static void both_expect(struct client *players[2], const char *hex)
+static void both_expect(struct peer *players[2], const char *hex)
 {
-    client_expect_hex(players[0], hex, WAIT_LONG_MS);
-    client_expect_hex(players[1], hex, WAIT_LONG_MS);
+    peer_expect_hex(players[0], hex, WAIT_LONG_MS);
+    peer_expect_hex(players[1], hex, WAIT_LONG_MS);
 }
 
 static void chat_is_byte_for_byte(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *players[2];
+    struct peer *players[2];
 
     (void)state;
     players_connect(daemon, players);
-    client_send_hex(players[1], SERVER);
+    peer_send_hex(players[1], SERVER);
     both_expect(players, SERVER_OF_2);
-    client_send_hex(players[0], HANGUL);
+    peer_send_hex(players[0], HANGUL);
     both_expect(players, HANGUL_OF_1);
-    client_send_hex(players[0], EMPTY);
+    peer_send_hex(players[0], EMPTY);
     both_expect(players, EMPTY_OF_1);
-    client_expect_silence(players[0], 600);
-    client_expect_silence(players[1], 1);
-    client_close(players[0]);
-    client_close(players[1]);
+    peer_expect_silence(players[0], 600);
+    peer_expect_silence(players[1], 1);
+    peer_close(players[0]);
+    peer_close(players[1]);
     daemon_stop(daemon);
 }
 
 static void without_suffix_the_text_goes_out_as_it_came(void **state)
 {
     struct daemon *daemon = daemon_start(NULL);
-    struct client *players[2];
+    struct peer *players[2];
 
     (void)state;
     players_connect(daemon, players);
-    client_send_hex(players[1], HANGUL);
+    peer_send_hex(players[1], HANGUL);
     both_expect(players, "0e 00 02 00 02 00 00 00 04 00 48 c5 55 b1");
-    client_send_hex(players[0], EMPTY);
+    peer_send_hex(players[0], EMPTY);
     both_expect(players, "0a 00 02 00 01 00 00 00 00 00");
-    client_close(players[0]);
-    client_close(players[1]);
+    peer_close(players[0]);
+    peer_close(players[1]);
     daemon_stop(daemon);
 }
 
 /* What one read of the socket yields. */
-static void one_segment_expect(struct client *client, const char *hex)
+static void one_segment_expect(struct peer *client, const char *hex)
 {
     uint8_t wanted[256];
     uint8_t came[512];
@@ -91,22 +91,22 @@ static void one_segment_expect(struct client *client, const char *hex)
 static void a_tick_is_one_segment(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *players[2];
+    struct peer *players[2];
 
     (void)state;
     players_connect(daemon, players);
     /* Just after a flush, so that both packets fall into the next one. */
-    client_send_hex(players[0], EMPTY);
+    peer_send_hex(players[0], EMPTY);
     both_expect(players, EMPTY_OF_1);
     uint64_t writev_before = daemon_stat(daemon, "writev");
-    client_send_hex(players[1], SERVER);
+    peer_send_hex(players[1], SERVER);
     wait_sleep_ms(40);
-    client_send_hex(players[0], HANGUL);
+    peer_send_hex(players[0], HANGUL);
     one_segment_expect(players[0], SERVER_OF_2 HANGUL_OF_1);
     one_segment_expect(players[1], SERVER_OF_2 HANGUL_OF_1);
     assert_int_equal(daemon_stat(daemon, "writev") - writev_before, 2);
-    client_close(players[0]);
-    client_close(players[1]);
+    peer_close(players[0]);
+    peer_close(players[1]);
     daemon_stop(daemon);
 }
 
@@ -114,21 +114,21 @@ static void a_tick_is_one_segment(void **state)
 static void the_tick_is_250_ms(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct client *players[2];
+    struct peer *players[2];
 
     (void)state;
     players_connect(daemon, players);
-    client_send_hex(players[0], EMPTY);
+    peer_send_hex(players[0], EMPTY);
     both_expect(players, EMPTY_OF_1);
     uint64_t from_ns = wait_now_ns();
     for (int i = 0; i < 4; i++) {
-        client_send_hex(players[0], EMPTY);
+        peer_send_hex(players[0], EMPTY);
         both_expect(players, EMPTY_OF_1);
     }
     uint64_t took_ms = (wait_now_ns() - from_ns) / 1000000u;
     assert_in_range(took_ms, 900, 2000);
-    client_close(players[0]);
-    client_close(players[1]);
+    peer_close(players[0]);
+    peer_close(players[1]);
     daemon_stop(daemon);
 }
 

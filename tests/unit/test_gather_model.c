@@ -28,6 +28,7 @@ static struct model world;
  * members. */
 struct round {
     bool is_on;
+    bool is_marked;  /* to the streams' marks, or all that there is */
     bool is_refused; /* a pull found no memory, so that its member is behind */
     unsigned next;
     uint64_t ends[MODEL_STREAMS_MAX];
@@ -58,15 +59,18 @@ static void round_finish(struct model *model, struct round *round)
 static void round_step(struct model *model, struct round *round)
 {
     if (!round->is_on) {
+        uint64_t bytes_max = model_draw(model, model_draw(model, 2) == 0 ? 8 : 4096);
+
         round->is_on = true;
+        round->is_marked = model_draw(model, 2) == 0;
         round->is_refused = false;
         round->next = 0;
         round->appended_before = model->met.appended;
         for (unsigned s = 0; s < model->stream_count; s++) {
-            round->ends[s] = model->streams[s].end;
+            round->ends[s] = round->is_marked ? model_mark(model, s, bytes_max) : model->streams[s].end;
         }
     } else if (round->next < model->reader_count) {
-        round->is_refused |= !model_pull(model, round->next);
+        round->is_refused |= !model_pull(model, round->next, round->is_marked);
         model_write(model, round->next);
         round->next++;
     } else {
@@ -87,7 +91,7 @@ static void enter(struct model *model, unsigned r)
 
 static void leave(struct model *model, unsigned r)
 {
-    model_pull(model, r);
+    model_pull(model, r, false);
     model_write(model, r);
     while (model->model_readers[r].count > 0) {
         model_unfollow(model, r, model->model_readers[r].follows[0].stream);
@@ -99,7 +103,7 @@ static void move(struct model *model, unsigned r)
     unsigned from = (unsigned)model_draw(model, model->stream_count);
 
     if (model_draw(model, 4) > 0) {
-        model_pull(model, r);
+        model_pull(model, r, false);
     }
     model_follow(model, r, (unsigned)model_draw(model, model->stream_count));
     model_unfollow(model, r, from);
@@ -133,7 +137,7 @@ static void step(struct model *model)
     } else if (what < 610) {
         move(model, r);
     } else if (what < 640) {
-        model_pull(model, r);
+        model_pull(model, r, false);
     } else if (what < 760) {
         model_write(model, r);
     } else if (what < 970) {
@@ -162,7 +166,7 @@ static void drain(struct model *model)
         is_done = true;
         for (unsigned r = 0; r < model->reader_count; r++) {
             model->model_readers[r].slow_until = 0;
-            is_done &= model_pull(model, r);
+            is_done &= model_pull(model, r, false);
             model_write(model, r);
             is_done &= outbox_is_empty(&model->readers[r].outbox);
         }
@@ -218,7 +222,7 @@ static void the_runs_met_every_case(void **state)
     assert_true(met->skipped > 200 && met->private_packets > 1000);
     assert_true(met->no_chunk > 200 && met->no_block > 200 && met->half_pulled > 20);
     assert_true(met->many_follows > 1000 && met->many_blocks > 200);
-    assert_true(met->short_writes > 1000 && met->rewound > 50);
+    assert_true(met->short_writes > 1000 && met->rewound > 50 && met->marked_short > 200);
     assert_true(flush_round.finished > 200 && flush_round.mixed > 200);
 }
 

@@ -270,6 +270,37 @@ static void a_round_may_be_cut_between_two_members(void **state)
     teardown(&f);
 }
 
+/* One reader's share of a round: up to the mark, wherever the stream goes on meanwhile. */
+static void a_marked_pull_goes_to_the_mark(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    follow(&f.reader, &f.a);
+    append(&f.a, "one ");
+    append(&f.a, "two ");
+    stream_mark(&f.a, 1000);
+    append(&f.a, "three ");
+    follow(&f.other, &f.a); /* beyond the mark already */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(reader_pull_marked(&f.reader, &f.gather, 1), 0);
+        assert_int_equal(reader_pull_marked(&f.other, &f.gather, 1), 0);
+    }
+    assert_int_equal(f.gather.deliveries, 2);
+    assert_sends(&f, &f.reader, "one two ");
+    assert_sends(&f, &f.other, "");
+    stream_trim(&f.a, f.a.mark);
+    append(&f.a, "four ");
+    stream_mark(&f.a, 1000);
+    pull_and_assert(&f, &f.other, "four ");
+    assert_int_equal(reader_pull_marked(&f.other, &f.gather, 1), 0);
+    assert_int_equal(reader_pull_marked(&f.reader, &f.gather, 1), 0);
+    assert_sends(&f, &f.reader, "three four ");
+    assert_int_equal(f.gather.deliveries, 5);
+    teardown(&f);
+}
+
 static void the_newest_state_is_for_those_who_had_not_pulled(void **state)
 {
     struct fixture f;
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test(all_but_the_sender_get_it),
         cmocka_unit_test(entering_in_mid_tick_misses_nothing),
         cmocka_unit_test(a_round_may_be_cut_between_two_members),
+        cmocka_unit_test(a_marked_pull_goes_to_the_mark),
         cmocka_unit_test(the_newest_state_is_for_those_who_had_not_pulled),
         cmocka_unit_test(who_enters_between_two_states_gets_the_newer_one),
         cmocka_unit_test(a_pull_that_finds_no_block_goes_on_later),

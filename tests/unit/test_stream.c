@@ -352,6 +352,58 @@ static void what_was_trimmed_is_never_overwritten(void **state)
     teardown(&f);
 }
 
+static void assert_marks(struct fixture *f, uint64_t bytes_max, uint64_t mark, uint32_t packets)
+{
+    assert_int_equal(stream_mark(&f->stream, bytes_max), mark);
+    assert_int_equal(f->stream.mark, mark);
+    assert_int_equal(f->stream.mark_packets, packets);
+}
+
+static void a_mark_moves_over_whole_chunks_or_to_the_end(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    assert_marks(&f, 100, 0, 0);
+    for (int i = 0; i < 5; i++) {
+        append(&f, 'a', 30);
+        append(&f, 'b', 30);
+    }
+    append(&f, 'c', 20);
+    assert_marks(&f, 0, 60, 2); /* at least one chunk */
+    assert_marks(&f, 1, 120, 4);
+    assert_marks(&f, 119, 180, 6);
+    assert_marks(&f, 120, 300, 10);
+    assert_marks(&f, 20, 320, 11);
+    assert_marks(&f, 0, 320, 11);
+    append(&f, 'd', 10);
+    assert_marks(&f, UINT64_MAX, 330, 12);
+    assert_int_equal(append_keyed(&f, 1, 1), 0);
+    assert_int_equal(append_keyed(&f, 1, 2), 1);
+    assert_marks(&f, 0, 338, 13);
+    assert_int_equal(append_keyed(&f, 1, 3), 0); /* the round may have given it to some already */
+    teardown(&f);
+}
+
+/* A chunk that was opened for a packet which never came holds no packet, and doesn't forget those before it.
+ */
+static void a_mark_counts_packets_across_an_empty_chunk(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    append(&f, 'a', 30);
+    append(&f, 'b', 30);
+    assert_non_null(stream_reserve(&f.stream, 10));
+    assert_non_null(stream_reserve(&f.stream, CHUNK_BYTES + 1));
+    append(&f, 'c', 30);
+    assert_marks(&f, 70, 60, 2);
+    assert_marks(&f, 60, 90, 3);
+    teardown(&f);
+}
+
 /* Far more keys than the table begins with, over many rounds, each key written twice a round. */
 static void many_keys_are_told_apart(void **state)
 {
@@ -434,6 +486,8 @@ int main(void)
         cmocka_unit_test(the_newest_state_overwrites_in_place),
         cmocka_unit_test(a_state_of_another_size_is_appended),
         cmocka_unit_test(what_was_trimmed_is_never_overwritten),
+        cmocka_unit_test(a_mark_moves_over_whole_chunks_or_to_the_end),
+        cmocka_unit_test(a_mark_counts_packets_across_an_empty_chunk),
         cmocka_unit_test(many_keys_are_told_apart),
         cmocka_unit_test(a_refused_state_leaves_the_old_one),
         cmocka_unit_test(a_stream_ends_while_others_hold_its_chunks),

@@ -70,12 +70,14 @@ class Server:
         self.core = core
         self.stats = {}
         self.rooms = {}
+        self.waited = None
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile()
         self.child = _start(self.command, self.core, subprocess.DEVNULL, self.log)
         self.pid = self.child.pid
-        give_up = time.monotonic() + START_SECONDS
+        self.began = time.monotonic()
+        give_up = self.began + START_SECONDS
         while True:
             for line in self.events("listen"):
                 self.address = line["addr"]
@@ -93,7 +95,14 @@ class Server:
             _end(self.child)
             self.log.close()
 
+    def wait_share(self):
+        """The share of its life that the server was ready to run and did not: another process had its core."""
+        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
+            waited_ns = int(file.read().split()[1])
+        return waited_ns / 1e9 / (time.monotonic() - self.began)
+
     def _stop(self):
+        self.waited = self.wait_share()
         self.child.send_signal(signal.SIGTERM)
         try:
             status = self.child.wait(STOP_SECONDS)
@@ -197,6 +206,7 @@ def figures(report, server):
         "clients": report["clients"],
         "connected": report["connected"],
         "cpu_us_per_1000": cpu_s * 1e6 / (delivered / 1000) if delivered else None,
+        "server_wait_share": server.waited,
         "deliveries_per_write": delivered / writes if delivered and writes else None,
         "server_cpu_share": cpu_s / report["seconds"] if report["seconds"] else None,
         "late_p99_us": number(server.stats["late_p99_us"]) if has_ticks else None,
@@ -209,10 +219,12 @@ def figures(report, server):
         "rss_end_kib": report["server"]["rss_end_kib"],
         "rss_peak_kib": report["server"]["rss_peak_kib"],
         "deliveries_per_s": report["deliveries_per_s"],
+        "sent": report["sent"],
         "expected": report["expected"],
         "received": delivered,
-        "wrong": sum(report[key] for key in ("lost", "doubled", "out_of_order", "foreign", "corrupt")),
+        "wrong": sum(report[key] for key in ("lost", "doubled", "out_of_order", "foreign", "corrupt", "unjudged")),
         "disconnects": report["disconnects"],
+        "backlogged": report["backlogged"],
         "tool_cpu_share": report["cpu_share"],
         "send_lag_p99_us": report["send_lag_us"]["p99"],
         "ok": report["ok"],

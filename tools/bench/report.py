@@ -6,6 +6,8 @@ import platform
 import subprocess
 import time
 
+DISTURBED_SHARE = 0.05
+
 COLUMNS = [  # title, keys whose figures share the cell, divided by, digits, unit
     ("CPU us/1k", ("cpu_us_per_1000",), 1, 1, ""),
     ("a write", ("deliveries_per_write",), 1, 0, ""),
@@ -14,6 +16,7 @@ COLUMNS = [  # title, keys whose figures share the cell, divided by, digits, uni
     ("RSS before/joined/end MiB", ("rss_before_kib", "rss_joined_kib", "rss_end_kib"), 1024, 1, ""),
     ("deliveries/s", ("deliveries_per_s",), 1, 0, ""),
     ("wrong", ("wrong",), 1, 0, ""),
+    ("waited", ("server_wait_share",), 0.01, 1, "%"),
     ("tool", ("tool_cpu_share",), 0.01, 0, "%"),
 ]
 
@@ -77,6 +80,15 @@ def table(rows):
         if "note" in row:
             text += f"\n{row['scenario']}, {row['server']} at {row['tick']}: {row['note']}"
     return text
+
+
+def disturbance(rows):
+    """A warning where something else used the server's core, or an empty text."""
+    most = max((row.get("server_wait_share") or 0 for row in rows), default=0)
+    if most < DISTURBED_SHARE:
+        return ""
+    return (f"NOTE: this machine was not idle: a server waited up to {most:.0%} of its time for its core. Ratios of pairs "
+            "survive that\nbetter than lateness, latency and the largest room do.")
 
 
 def bars_table(bars):

@@ -158,9 +158,11 @@ bool client_send(struct load *load, struct client *client, const uint8_t *bytes,
         }
         done = sent < 0 ? 0 : (size_t)sent;
     }
-    memmove(client->out, client->out + client->out_at, client->out_size - client->out_at);
-    client->out_size -= client->out_at;
-    client->out_at = 0;
+    if (client->out_at > 0) {
+        memmove(client->out, client->out + client->out_at, client->out_size - client->out_at);
+        client->out_size -= client->out_at;
+        client->out_at = 0;
+    }
     size_t needed = client->out_size + (size - done);
     if (needed > client->out_capacity) {
         uint8_t *out = needed <= LOAD_KEPT_BYTES_MAX ? realloc(client->out, needed) : NULL;

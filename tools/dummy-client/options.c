@@ -48,7 +48,7 @@ static const struct option_row rows[] = {
     {"spread", 0, OPTION_FLAG, FIELD(is_spread), NULL, NULL, 0, 0,
      "the clients' turns lie evenly over the period (this is the default)"},
     {"burst", 0, OPTION_FLAG, FIELD(is_burst), NULL, NULL, 0, 0, "all clients send at the period's start"},
-    {"connect", 'c', OPTION_TEXT, FIELD(connect_text), "ADDR", "127.0.0.1:7777", 0, 0,
+    {"connect", 0, OPTION_TEXT, FIELD(connect_text), "ADDR", "127.0.0.1:7777", 0, 0,
      "HOST:PORT, [IPV6]:PORT or unix:PATH"},
     {"anywhere", 0, OPTION_FLAG, FIELD(is_anywhere), NULL, NULL, 0, 0,
      "allow an address that is not this machine's own"},

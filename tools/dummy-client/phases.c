@@ -215,6 +215,7 @@ static void side_work(struct load *load)
         load->limits_ns = load->now_ns + limits_ns;
         uint32_t alive = check_limits(load);
         if (alive == 0 && load->phase > LOAD_CONNECTING) {
+            pace_stop(&load->pace);
             enter_phase(load, LOAD_DONE); /* there is nobody left to send or to receive */
         }
     }
@@ -251,7 +252,7 @@ void phases_turn(struct load *load)
 void phases_end(struct load *load)
 {
     watch_memory(&load->watch, &load->rss_end_kib, &load->rss_peak_kib);
-    if (load->phase == LOAD_SENDING) {
+    if (load->window_ns > 0 && load->cpu_end_ns == 0) { /* it ended before there was anything to drain */
         take_end_figures(load);
     }
     enter_phase(load, LOAD_DONE);

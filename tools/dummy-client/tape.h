@@ -6,10 +6,10 @@
  *
  *     1. The tape holds whole frames only, so `end` is a frame border.
  *     2. Of every sender, the frames on the tape carry the sequences 1, 2, 3, ... without a gap: the number
- * of frames before a position is also the sum of the sequences that its reader has seen.
+ *        of frames before a position is also the sum of the sequences that its reader has seen.
  *     3. Bytes from `begin` to `end` are held; what lies before was passed by everybody and given up.
- *     4. A run is consecutive frames of one size that carry one send time. The last run may still grow; it is
- *        never given up.
+ *     4. A run is consecutive frames of one size that carry one send time. The last run may still grow; it
+ *        is never given up.
  */
 #ifndef DUMMY_CLIENT_TAPE_H
 #define DUMMY_CLIENT_TAPE_H

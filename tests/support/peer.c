@@ -1,4 +1,4 @@
-#include "support/client.h"
+#include "support/peer.h"
 
 #include "support/wait.h"
 
@@ -24,7 +24,7 @@
 enum { BUFFER_BYTES_MAX = 256 << 20, FRAME_BYTES = 65536 };
 
 /* Clients that no test has closed yet. */
-static struct client *clients;
+static struct peer *peers;
 
 union address {
     struct sockaddr any;
@@ -84,112 +84,113 @@ int socket_connect_to(const char *text, int receive_bytes)
     return fd;
 }
 
-struct client *client_connect_to(const char *address, int receive_bytes)
+static void buffer_reserve(struct peer *peer, size_t bytes)
+{
+    if (peer->start > 0 && peer->capacity - peer->end < bytes) {
+        memmove(peer->bytes, peer->bytes + peer->start, peer->end - peer->start);
+        peer->end -= peer->start;
+        peer->start = 0;
+    }
+    if (peer->capacity - peer->end < bytes) {
+        size_t capacity = peer->capacity * 2 + bytes;
+        uint8_t *grown = realloc(peer->bytes, capacity);
+
+        assert_true(capacity <= BUFFER_BYTES_MAX);
+        assert_non_null(grown);
+        peer->bytes = grown;
+        peer->capacity = capacity;
+    }
+}
+
+struct peer *peer_connect_to(const char *address, int receive_bytes)
 {
     int fd = socket_connect_to(address, receive_bytes);
-    struct client *client = calloc(1, sizeof(*client));
+    struct peer *peer = calloc(1, sizeof(*peer));
 
     if (fd < 0) {
         fail_msg("cannot connect to %s: %s", address, strerror(-fd));
     }
-    assert_non_null(client);
-    client->fd = fd;
-    client->next = clients;
-    clients = client;
-    return client;
+    assert_non_null(peer);
+    peer->fd = fd;
+    buffer_reserve(peer, FRAME_BYTES);
+    peer->next = peers;
+    peers = peer;
+    return peer;
 }
 
-struct client *client_connect(const struct daemon *daemon)
+struct peer *peer_connect(const struct daemon *daemon)
 {
-    return client_connect_to(daemon_address(daemon), 0);
+    return peer_connect_to(daemon_address(daemon), 0);
 }
 
-struct client *client_connect_narrow(const struct daemon *daemon, int receive_bytes)
+struct peer *peer_connect_narrow(const struct daemon *daemon, int receive_bytes)
 {
-    return client_connect_to(daemon_address(daemon), receive_bytes);
+    return peer_connect_to(daemon_address(daemon), receive_bytes);
 }
 
-void client_close(struct client *client)
+void peer_close(struct peer *peer)
 {
-    struct client **link = &clients;
+    struct peer **link = &peers;
 
-    while (*link != client) {
+    while (*link != peer) {
         link = &(*link)->next;
     }
-    *link = client->next;
-    close(client->fd);
-    free(client->bytes);
-    free(client);
+    *link = peer->next;
+    close(peer->fd);
+    free(peer->bytes);
+    free(peer);
 }
 
-void client_abort(struct client *client)
+void peer_abort(struct peer *peer)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    client_close(client);
+    setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    peer_close(peer);
 }
 
-void client_close_all(void)
+void peer_close_all(void)
 {
-    while (clients != NULL) {
-        client_close(clients);
-    }
-}
-
-static void buffer_reserve(struct client *client, size_t bytes)
-{
-    if (client->start > 0 && client->capacity - client->end < bytes) {
-        memmove(client->bytes, client->bytes + client->start, client->end - client->start);
-        client->end -= client->start;
-        client->start = 0;
-    }
-    if (client->capacity - client->end < bytes) {
-        size_t capacity = client->capacity * 2 + bytes;
-        uint8_t *grown = realloc(client->bytes, capacity);
-
-        assert_true(capacity <= BUFFER_BYTES_MAX);
-        assert_non_null(grown);
-        client->bytes = grown;
-        client->capacity = capacity;
+    while (peers != NULL) {
+        peer_close(peers);
     }
 }
 
 /* Bytes read, 0 when the connection is over, -1 when there is nothing to read now. */
-static long read_now(struct client *client)
+static long read_now(struct peer *peer)
 {
-    if (client->is_closed) {
+    if (peer->is_closed) {
         return 0;
     }
-    buffer_reserve(client, FRAME_BYTES);
-    ssize_t n = recv(client->fd, client->bytes + client->end, client->capacity - client->end, MSG_DONTWAIT);
+    buffer_reserve(peer, FRAME_BYTES);
+    ssize_t n = recv(peer->fd, peer->bytes + peer->end, peer->capacity - peer->end, MSG_DONTWAIT);
     if (n > 0) {
-        client->end += (size_t)n;
+        peer->end += (size_t)n;
         return n;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return -1;
     }
-    client->is_closed = true;
-    client->error = n < 0 ? errno : 0;
+    peer->is_closed = true;
+    peer->error = n < 0 ? errno : 0;
     return 0;
 }
 
-long client_read(struct client *client, uint64_t deadline_ns)
+long peer_read(struct peer *peer, uint64_t deadline_ns)
 {
-    if (!client->is_closed && wait_fd(client->fd, POLLIN, deadline_ns) == 0) {
+    if (!peer->is_closed && wait_fd(peer->fd, POLLIN, deadline_ns) == 0) {
         return -1;
     }
-    return read_now(client);
+    return read_now(peer);
 }
 
-bool client_try_send(struct client *client, const void *bytes, size_t size)
+bool peer_try_send(struct peer *peer, const void *bytes, size_t size)
 {
     uint64_t deadline_ns = wait_deadline_ns(WAIT_LONG_MS);
     size_t sent = 0;
 
     while (sent < size) {
-        ssize_t n = send(client->fd, (const uint8_t *)bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(peer->fd, (const uint8_t *)bytes + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n > 0) {
             sent += (size_t)n;
@@ -199,57 +200,57 @@ bool client_try_send(struct client *client, const void *bytes, size_t size)
         if (errno != EAGAIN && errno != EINTR) {
             return false;
         }
-        short events = wait_fd(client->fd, client->is_closed ? POLLOUT : POLLIN | POLLOUT, deadline_ns);
+        short events = wait_fd(peer->fd, peer->is_closed ? POLLOUT : POLLIN | POLLOUT, deadline_ns);
         if (events == 0) {
             fail_msg("the server took %zu of %zu bytes and no more", sent, size);
         }
         if (events & POLLIN) {
-            read_now(client);
+            read_now(peer);
         }
     }
     return true;
 }
 
-void client_send(struct client *client, const void *bytes, size_t size)
+void peer_send(struct peer *peer, const void *bytes, size_t size)
 {
-    if (!client_try_send(client, bytes, size)) {
+    if (!peer_try_send(peer, bytes, size)) {
         fail_msg("cannot send: %s", strerror(errno));
     }
 }
 
-void client_shutdown(struct client *client)
+void peer_shutdown(struct peer *peer)
 {
-    assert_int_equal(shutdown(client->fd, SHUT_WR), 0);
+    assert_int_equal(shutdown(peer->fd, SHUT_WR), 0);
 }
 
-bool client_take_frame(struct client *client, struct frame *frame)
+bool peer_take_packet(struct peer *peer, struct packet *packet)
 {
-    size_t held = client->end - client->start;
-    const uint8_t *p = client->bytes + client->start;
+    size_t held = peer->end - peer->start;
+    const uint8_t *p = peer->bytes + peer->start;
 
     if (held < ROOMD_FRAME_HEADER_BYTES) {
         return false;
     }
-    frame->size = roomd_get_u16(p);
-    frame->id = roomd_get_u16(p + 2);
-    if (frame->size < ROOMD_FRAME_HEADER_BYTES) {
-        fail_msg("the server sent a frame of size %u", frame->size);
+    packet->size = roomd_get_u16(p);
+    packet->id = roomd_get_u16(p + 2);
+    if (packet->size < ROOMD_FRAME_HEADER_BYTES) {
+        fail_msg("the server sent a packet of size %u", packet->size);
     }
-    if (held < frame->size) {
+    if (held < packet->size) {
         return false;
     }
-    frame->payload = p + ROOMD_FRAME_HEADER_BYTES;
-    frame->payload_bytes = frame->size - ROOMD_FRAME_HEADER_BYTES;
-    client->start += frame->size;
+    packet->payload = p + ROOMD_FRAME_HEADER_BYTES;
+    packet->payload_bytes = packet->size - ROOMD_FRAME_HEADER_BYTES;
+    peer->start += packet->size;
     return true;
 }
 
-bool client_next_frame(struct client *client, struct frame *frame, int timeout_ms)
+bool peer_next_packet(struct peer *peer, struct packet *packet, int timeout_ms)
 {
     uint64_t deadline_ns = wait_deadline_ns(timeout_ms);
 
-    while (!client_take_frame(client, frame)) {
-        long n = client_read(client, deadline_ns);
+    while (!peer_take_packet(peer, packet)) {
+        long n = peer_read(peer, deadline_ns);
 
         if (n == 0 || (n < 0 && wait_left_ms(deadline_ns) == 0)) {
             return false;
@@ -276,7 +277,7 @@ size_t hex_parse(uint8_t *out, size_t out_size, const char *hex)
     return n;
 }
 
-size_t frame_put(uint8_t *out, uint16_t id, const void *payload, size_t payload_bytes)
+size_t packet_put(uint8_t *out, uint16_t id, const void *payload, size_t payload_bytes)
 {
     assert_true(payload_bytes <= ROOMD_PAYLOAD_BYTES_MAX);
     roomd_put_u16(out, (uint16_t)(payload_bytes + ROOMD_FRAME_HEADER_BYTES));
@@ -287,7 +288,7 @@ size_t frame_put(uint8_t *out, uint16_t id, const void *payload, size_t payload_
     return payload_bytes + ROOMD_FRAME_HEADER_BYTES;
 }
 
-size_t frame_put_chat(uint8_t *out, const char *text)
+size_t packet_put_chat(uint8_t *out, const char *text)
 {
     size_t units = strlen(text);
     size_t size = 6 + 2 * units;
@@ -302,15 +303,15 @@ size_t frame_put_chat(uint8_t *out, const char *text)
     return size;
 }
 
-size_t frame_put_hello(uint8_t *out, uint16_t version)
+size_t packet_put_hello(uint8_t *out, uint16_t version)
 {
     uint8_t payload[6] = {0};
 
     roomd_put_u16(payload, version);
-    return frame_put(out, ROOMD_C_HELLO, payload, sizeof(payload));
+    return packet_put(out, ROOMD_C_HELLO, payload, sizeof(payload));
 }
 
-size_t frame_put_join(uint8_t *out, const char *room)
+size_t packet_put_join(uint8_t *out, const char *room)
 {
     uint8_t payload[256];
     size_t bytes = strlen(room);
@@ -318,40 +319,40 @@ size_t frame_put_join(uint8_t *out, const char *room)
     assert_true(bytes <= sizeof(payload) - 2);
     roomd_put_u16(payload, (uint16_t)bytes);
     memcpy(payload + 2, room, bytes);
-    return frame_put(out, ROOMD_C_JOIN, payload, bytes + 2);
+    return packet_put(out, ROOMD_C_JOIN, payload, bytes + 2);
 }
 
-void client_send_hex(struct client *client, const char *hex)
+void peer_send_hex(struct peer *peer, const char *hex)
 {
     uint8_t bytes[4096];
 
-    client_send(client, bytes, hex_parse(bytes, sizeof(bytes), hex));
+    peer_send(peer, bytes, hex_parse(bytes, sizeof(bytes), hex));
 }
 
-void client_send_frame(struct client *client, uint16_t id, const void *payload, size_t payload_bytes)
+void peer_send_packet(struct peer *peer, uint16_t id, const void *payload, size_t payload_bytes)
 {
     uint8_t bytes[FRAME_BYTES];
 
-    client_send(client, bytes, frame_put(bytes, id, payload, payload_bytes));
+    peer_send(peer, bytes, packet_put(bytes, id, payload, payload_bytes));
 }
 
-void client_send_chat(struct client *client, const char *text)
+void peer_send_chat(struct peer *peer, const char *text)
 {
     uint8_t bytes[FRAME_BYTES];
 
-    client_send(client, bytes, frame_put_chat(bytes, text));
+    peer_send(peer, bytes, packet_put_chat(bytes, text));
 }
 
-void client_send_hello(struct client *client, uint16_t version)
+void peer_send_hello(struct peer *peer, uint16_t version)
 {
     uint8_t bytes[32];
 
-    client_send(client, bytes, frame_put_hello(bytes, version));
+    peer_send(peer, bytes, packet_put_hello(bytes, version));
 }
 
-void client_send_join(struct client *client, const char *room)
+void peer_send_join(struct peer *peer, const char *room)
 {
     uint8_t bytes[512];
 
-    client_send(client, bytes, frame_put_join(bytes, room));
+    peer_send(peer, bytes, packet_put_join(bytes, room));
 }

@@ -1,0 +1,121 @@
+/* A thousand players in one room, each of whom says something every tick: once warm, nothing is allocated. */
+#include "support/component.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/asan.h"
+#include "base/log.h"
+#include "support/alloc_count.h"
+
+enum { PLAYERS = 1000, WARM_TICKS = 20, STEADY_TICKS = 100, TEXT_BYTES = 12, NOTE = 100 };
+
+static struct player *players[PLAYERS];
+static uint64_t expected_bytes; /* of one player in one tick */
+
+static bool raise_descriptor_limit(rlim_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < wanted) {
+        return false;
+    }
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+    }
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/* Everyone speaks, the tick comes, everyone has what all said. No call in here allocates on our side. */
+static void tick(struct fixture *fixture, const struct room *room, uint32_t number)
+{
+    static uint8_t received[64 * 1024];
+    uint8_t frame[ROOMD_FRAME_HEADER_BYTES + TEXT_BYTES];
+
+    frame_put_header(frame, NOTE, TEXT_BYTES);
+    memset(frame + ROOMD_FRAME_HEADER_BYTES, 0, TEXT_BYTES);
+    roomd_put_u32(frame + ROOMD_FRAME_HEADER_BYTES, number);
+    for (int i = 0; i < PLAYERS; i++) {
+        roomd_put_u32(frame + ROOMD_FRAME_HEADER_BYTES + 4, (uint32_t)i);
+        assert_int_equal(send(players[i]->fd, frame, sizeof(frame), MSG_NOSIGNAL), sizeof(frame));
+    }
+    fixture_settle(fixture);
+    fixture_tick(fixture, room);
+    for (int i = 0; i < PLAYERS; i++) {
+        size_t got = 0;
+
+        while (got < expected_bytes) {
+            ssize_t piece = recv(players[i]->fd, received + got, sizeof(received) - got, MSG_DONTWAIT);
+
+            assert_true(piece > 0);
+            got += (size_t)piece;
+        }
+        assert_int_equal(got, expected_bytes);
+        /* One look into the middle; that each byte is right is for other tests to see. */
+        assert_int_equal(roomd_get_u32(received + (size_t)i * sizeof(frame) + ROOMD_FRAME_HEADER_BYTES),
+                         number);
+    }
+}
+
+static void a_steady_room_allocates_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room_options options = fixture_room_options();
+    struct room *room;
+    const struct chunk_pool *chunks = &fixture->engine.net.gather.chunks;
+
+    if (!raise_descriptor_limit(2 * PLAYERS + 100)) {
+        print_message("not enough descriptors for %d players\n", PLAYERS);
+        skip();
+    }
+    log_set_level(LOG_LEVEL_WARN);
+    options.is_autojoin = true;
+    room = fixture_room(fixture, "room", &options);
+    stage_of(room)->is_mute = true;
+    for (int i = 0; i < PLAYERS; i++) {
+        players[i] = fixture_connect(fixture);
+    }
+    fixture_settle(fixture);
+    assert_int_equal(room->member_count, PLAYERS);
+    expected_bytes = (uint64_t)PLAYERS * (ROOMD_FRAME_HEADER_BYTES + TEXT_BYTES);
+    for (uint32_t i = 0; i < WARM_TICKS; i++) {
+        tick(fixture, room, i);
+    }
+
+    uint64_t calls = alloc_count_calls();
+    uint64_t chunk_bytes = chunks->memory_bytes;
+    uint32_t chunks_live = chunks->live;
+    uint32_t blocks = fixture->engine.net.gather.blocks.total;
+    uint64_t writes = fixture->engine.net.stats.writevs;
+    uint64_t deliveries = fixture->engine.net.gather.deliveries;
+
+    for (uint32_t i = 0; i < STEADY_TICKS; i++) {
+        tick(fixture, room, WARM_TICKS + i);
+    }
+    if (alloc_count_is_available()) {
+        assert_int_equal(alloc_count_calls() - calls, 0);
+    }
+    if (!ASAN_IS_ON) {
+        assert_int_equal(chunks->memory_bytes, chunk_bytes);
+        assert_int_equal(fixture->engine.net.gather.blocks.total, blocks);
+    }
+    assert_int_equal(chunks->live, chunks_live);
+    assert_int_equal(fixture->engine.net.gather.blocks.used, 0); /* idle sessions own none */
+    assert_int_equal(fixture->engine.net.stats.writevs - writes, (uint64_t)STEADY_TICKS * PLAYERS);
+    assert_int_equal(fixture->engine.net.gather.deliveries - deliveries,
+                     (uint64_t)STEADY_TICKS * PLAYERS * PLAYERS);
+    assert_int_equal(fixture->engine.stats.ticks, WARM_TICKS + STEADY_TICKS);
+    assert_int_equal(fixture->engine.net.stats.short_writes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_steady_room_allocates_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

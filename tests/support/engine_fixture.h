@@ -1,0 +1,72 @@
+/*
+ * A whole engine in the test's process, under a clock that the test moves. The test turns it phase by phase
+ * as daemon/server.c does; players are socket pairs (or any descriptor) given to session_accept.
+ *
+ * fixture_teardown hangs every player up and proves that nothing is left: no session, no slice, no chunk, no
+ * timer, no descriptor, and no alert in the log.
+ */
+#ifndef TESTS_SUPPORT_ENGINE_FIXTURE_H
+#define TESTS_SUPPORT_ENGINE_FIXTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "room/engine.h"
+#include "room/room.h"
+#include "room/session.h"
+#include "support/player.h"
+
+#define FIXTURE_START_NS (1000 * NS_PER_S)
+#define FIXTURE_TICK_NS  (250 * NS_PER_MS)
+
+struct fixture {
+    struct engine engine;
+    struct player *players;
+    uint32_t descriptors; /* open before the engine was */
+};
+
+#define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+/* cmocka's setup and teardown: *state is the fixture, with ordinary limits. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+/* For tests that want other limits. The fixture must be finished by fixture_close. */
+struct engine_limits fixture_limits(void);
+struct fixture *fixture_open(const struct engine_limits *limits);
+void fixture_close(struct fixture *fixture);
+
+/* Ordinary options: a tick of FIXTURE_TICK_NS, and limits that nobody meets by accident. */
+struct room_options fixture_room_options(void);
+/* A room of stage content (support/stage.h), or, with _of, of any. */
+struct room *fixture_room(struct fixture *fixture, const char *name, const struct room_options *options);
+struct room *fixture_room_of(struct fixture *fixture, const char *name, const struct room_options *options,
+                             const struct roomd_content *content);
+
+/* A new player. With `send_buffer_bytes` above 0 that is what the kernel takes from the server (about). */
+struct player *fixture_connect(struct fixture *fixture);
+struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes);
+/* A new player who has said hello, is in `room`, and has read what was said to it so far. */
+struct player *fixture_enter(struct fixture *fixture, const char *room);
+/* NULL when the session is gone. */
+struct session *fixture_session(struct fixture *fixture, const struct player *player);
+
+/* The four phases, and all of them. Reading never waits. */
+void fixture_read(struct fixture *fixture);
+void fixture_play(struct fixture *fixture);
+void fixture_flush(struct fixture *fixture);
+void fixture_reap(struct fixture *fixture);
+void fixture_turn(struct fixture *fixture);
+/* Turns until there is nothing to do before the clock moves; fails when it never comes to that. Returns how
+ * many turns it took. */
+uint32_t fixture_settle(struct fixture *fixture);
+/* Moves the clock and settles. */
+void fixture_advance(struct fixture *fixture, uint64_t by_ns);
+/* Moves the clock to the room's next tick, which must be armed, and settles. */
+void fixture_tick(struct fixture *fixture, const struct room *room);
+
+/* How many lines of the log since the test began hold `text`. */
+uint32_t fixture_log_count(const char *text);
+/* Open descriptors of this process. */
+uint32_t fixture_count_descriptors(void);
+
+#endif
