@@ -15,7 +15,7 @@ static void format_closes(const struct engine_stats *stats, char *out, size_t si
     size_t used = 0;
 
     out[0] = '\0';
-    for (int reason = 1; reason < ROOMD_CLOSE_REASON_COUNT && used < size; reason++) {
+    for (enum roomd_close_reason reason = 1; reason < ROOMD_CLOSE_REASON_COUNT && used < size; reason++) {
         if (stats->closes[reason] > 0) {
             used += (size_t)snprintf(out + used, size - used, " close_%s=%" PRIu64, close_reason_name(reason),
                                      stats->closes[reason]);
@@ -27,7 +27,7 @@ static uint64_t closes_total(const struct engine_stats *stats)
 {
     uint64_t total = 0;
 
-    for (int reason = 1; reason < ROOMD_CLOSE_REASON_COUNT; reason++) {
+    for (enum roomd_close_reason reason = 1; reason < ROOMD_CLOSE_REASON_COUNT; reason++) {
         total += stats->closes[reason];
     }
     return total;

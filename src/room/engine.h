@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "base/slots.h"
 #include "base/timers.h"
@@ -84,7 +85,8 @@ struct engine {
     struct list flushing;
     struct timer deadline_timer; /* of partial and lingering */
     struct timer blocked_timer;  /* looks at blocked once a second */
-    uint64_t now_ns;             /* the turn's clock */
+    struct log_gate refuse_gate;
+    uint64_t now_ns; /* the turn's clock */
     uint32_t next_player;
     bool is_playing;  /* a room's jobs are being run */
     bool is_stopping; /* no more input is read */

@@ -17,9 +17,14 @@ enum { NOWHERE_OUTBOX_BYTES_MAX = 64 * 1024, NOWHERE_OUTBOX_SLICES_MAX = 1024 };
 static void session_refuse(struct engine *engine, int fd, enum roomd_close_reason reason)
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+    uint64_t held;
 
     engine->stats.closes[reason]++;
     engine->stats.opened++;
+    if (log_gate_pass(&engine->refuse_gate, engine->now_ns, NS_PER_S, &held)) {
+        LOG(LOG_LEVEL_WARN, "refuse", "reason=%s sessions=%u held=%llu", close_reason_name(reason),
+            engine->sessions.used, (unsigned long long)held);
+    }
     conn_refuse(fd, frame, control_put_kick(frame, reason, NULL));
 }
 
