@@ -88,7 +88,7 @@ struct engine {
     struct log_gate refuse_gate;
     uint64_t now_ns; /* the turn's clock */
     uint32_t next_player;
-    bool is_playing;  /* a room's jobs are being run */
+    bool is_playing;  /* a room's content is at work */
     bool is_stopping; /* no more input is read */
     uint8_t job_payload[ROOMD_PAYLOAD_BYTES_MAX];
 };

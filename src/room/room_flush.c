@@ -125,7 +125,9 @@ void room_on_tick(struct timer *timer, uint64_t now_ns)
     stats->ticks++;
     stats->ticks_skipped += (now_ns - due_ns) / room->options.tick_ns;
     if (room->content->tick != NULL && room->member_count > 0) {
+        room->engine->is_playing = true;
         room->content->tick(room->content_state);
+        room->engine->is_playing = false;
         room_arm_tick(room);
     }
     if (room->stream.end != room->round_end || room->owes_private) {

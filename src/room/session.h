@@ -61,7 +61,7 @@ struct session {
     bool has_hello;
     bool is_paused;
     bool is_kicked; /* told S_KICK: what it sends is thrown away */
-    bool is_muted;  /* closed by a job: what it had sent behind that job is not run */
+    bool is_muted;  /* closed by the content: what it had sent and has not run yet is not run */
     bool has_fin;   /* kicked, and all is written */
     bool is_ended;
 };

@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef ROOMD_VERSION
-#define ROOMD_VERSION "0.1.0"
-#endif
-
 enum { ROOMS_MAX = 100000 };
 static const uint32_t clients_without_source = 20000; /* one address has some 28,000 ports to connect from */
 
