@@ -78,7 +78,7 @@ static void accept_all(struct fixture *fixture, pid_t child, uint32_t count)
 {
     const struct room *room = fixture->engine.lobby.autojoin;
 
-    for (int tries = 0; tries < 20000 && room->member_count < count; tries++) {
+    for (int tries = 0; tries < 100000 && room->member_count < count; tries++) {
         assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
         fixture_turn(fixture);
         usleep(room->member_count < count ? 200 : 0);

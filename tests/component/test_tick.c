@@ -244,6 +244,58 @@ static void much_at_once_does_not_wait_for_the_tick(void **state)
     player_expect_text(one, NOTE, "next");
 }
 
+static void urgent_at(struct stage *stage, void *context)
+{
+    static uint8_t bytes[1000];
+    uint32_t urgent = *(uint32_t *)context;
+
+    for (uint32_t i = 0; i < 25; i++) {
+        assert_int_equal(stage->host->broadcast(stage->room, NOTE, bytes, sizeof(bytes),
+                                                i == urgent ? (unsigned)ROOMD_URGENT : 0),
+                         0);
+    }
+}
+
+static uint32_t count_notes(struct player *player)
+{
+    struct frame frame;
+    uint32_t count = 0;
+
+    while (player_next(player, &frame)) {
+        assert_int_equal(frame.id, NOTE);
+        count++;
+    }
+    return count;
+}
+
+/*
+ * More than one round may take, asked for by what is urgent: rounds follow each other until that is out; what was
+ * said behind it may wait for the tick, which then must come.
+ */
+static void bounded_rounds_leave_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room_options options = fixture_room_options();
+    uint32_t urgent[] = {0, 24};
+    struct room *room;
+    struct player *one;
+
+    options.early_flush_bytes = 10 * 1024; /* and chunks hold 16 packets each */
+    room = fixture_room(fixture, "room", &options);
+    one = fixture_enter(fixture, "room");
+    stage_run(fixture, room, urgent_at, &urgent[0]);
+
+    uint32_t count = count_notes(one);
+
+    assert_in_range(count, 1, 24);
+    fixture_tick(fixture, room);
+    assert_int_equal(count + count_notes(one), 25);
+
+    stage_run(fixture, room, urgent_at, &urgent[1]);
+    assert_int_equal(count_notes(one), 25);
+    assert_int_equal(room->stream.end, room->round_end);
+}
+
 static void a_changed_tick_holds_from_now_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -287,6 +339,7 @@ int main(void)
         FIXTURE_TEST(each_room_ticks_at_its_own_offset),
         FIXTURE_TEST(without_a_tick_the_end_of_the_turn_flushes),
         FIXTURE_TEST(much_at_once_does_not_wait_for_the_tick),
+        FIXTURE_TEST(bounded_rounds_leave_nothing_behind),
         FIXTURE_TEST(a_changed_tick_holds_from_now_on),
     };
 
