@@ -54,6 +54,7 @@ enum { ROOMD_JOB_PAYLOAD_BYTES_MAX = 256 }; /* of push and push_after */
  *     -ENOENT    no such player in this room (any more)
  *     -EINVAL    a packet id that is the engine's
  *     -EMSGSIZE  a payload over ROOMD_PAYLOAD_BYTES_MAX
+ *     -ENOBUFS   (send) the player is owed as much as it may be, until the next flush: nothing was sent
  *     -ENOMEM    no memory: nothing was sent
  * `payload` is copied before they return.
  */
@@ -81,9 +82,11 @@ struct roomd_host {
     int (*kick)(struct roomd_room *room, uint64_t session, const char *text);
 
     /*
-     * Jobs. `bytes` is at most ROOMD_JOB_PAYLOAD_BYTES_MAX. push: 0, -EMSGSIZE, or -ENOBUFS when the queue is
-     * full. push_after: as push, at the earliest `delay_ms` from now; 0 and *timer names it, or -EMSGSIZE or
-     * -ENOMEM. cancel: 0, or -ENOENT when it has run, is about to, or never was.
+     * Jobs. `bytes` is at most ROOMD_JOB_PAYLOAD_BYTES_MAX; `job` and `timer` must not be NULL.
+     *     push: behind what is in the queue. 0, -EMSGSIZE, -ENOMEM, or -ENOBUFS when the queue is full.
+     *     push_after: at the earliest `delay_ms` from now, and a little later when the queue is full then, so
+     *     that two of them may change places. 0 and *timer names it, -EMSGSIZE or -ENOMEM.
+     *     cancel: 0, or -ENOENT when it has run, is about to, or never was.
      */
     int (*push)(struct roomd_room *room, roomd_job *job, uint64_t session, const void *payload, size_t bytes);
     int (*push_after)(struct roomd_room *room, uint32_t delay_ms, roomd_job *job, uint64_t session,
@@ -121,7 +124,10 @@ struct roomd_content {
     void (*close)(void *state);
     /* A player is in: what it is sent now comes before anything that is broadcast from now on. Optional. */
     void (*enter)(void *state, uint64_t session);
-    /* A player is about to go: it is still in the room, but nothing sent to it alone arrives. Optional. */
+    /*
+     * A player is about to go: it is told of no broadcast any more. What is sent to it alone now still arrives,
+     * unless the reason is ROOMD_LEAVE_DISCONNECTED. Optional.
+     */
     void (*leave)(void *state, uint64_t session, enum roomd_leave_reason reason);
     /* A packet of the content's own ids. `payload` is good until it returns. */
     enum roomd_packet_result (*packet)(void *state, uint64_t session, uint16_t id, const uint8_t *payload,

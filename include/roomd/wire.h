@@ -11,6 +11,8 @@
  *
  * A client that enters by an autojoin room need not say C_HELLO; as long as it doesn't, it sees no engine
  * packet but S_KICK, and may send none.
+ *
+ * A client that closes its sending side has left: the server closes the rest.
  */
 #ifndef ROOMD_WIRE_H
 #define ROOMD_WIRE_H

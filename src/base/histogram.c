@@ -57,17 +57,6 @@ void histogram_record(struct histogram *histogram, uint64_t value, uint64_t time
     histogram->buckets[histogram_bucket(value)] += times;
 }
 
-void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-    into->count += from->count;
-    into->sum += from->sum;
-    into->min = from->min < into->min ? from->min : into->min;
-    into->max = from->max > into->max ? from->max : into->max;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        into->buckets[i] += from->buckets[i];
-    }
-}
-
 /* How many of the values must lie at or below the quantile: quantile x count rounded up, 1 to count. */
 static uint64_t histogram_rank(uint64_t count, double quantile)
 {

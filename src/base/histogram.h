@@ -1,7 +1,7 @@
 /*
  * A log-linear histogram of unsigned 64-bit values in the manner of HdrHistogram: 32 buckets per power of
  * two, so a reported quantile is at most 1/32 (3.2 %) above the value that was recorded. Larger values than
- * 2^42 - 1 count as that. Plain memory (about 10 KiB), no allocation: copy, zero or add it as you like.
+ * 2^42 - 1 count as that. Plain memory (about 10 KiB), no allocation: copy it as you like.
  */
 #ifndef ROOMD_BASE_HISTOGRAM_H
 #define ROOMD_BASE_HISTOGRAM_H
@@ -22,8 +22,6 @@ struct histogram {
 void histogram_init(struct histogram *histogram);
 /* Records `value` `times` times. */
 void histogram_record(struct histogram *histogram, uint64_t value, uint64_t times);
-/* Adds all of `from` to `into`. */
-void histogram_merge(struct histogram *into, const struct histogram *from);
 /*
  * The smallest recorded bucket edge that `quantile` (0 to 1) of the values lie at or below, never above max;
  * 0 if empty.

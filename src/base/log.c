@@ -122,21 +122,13 @@ static void log_replace_controls(char *text, size_t size)
     }
 }
 
-void log_line(enum log_level level, const char *event, const char *format, ...)
+static void log_emit(enum log_level level, const char *event, const char *format, va_list args)
 {
     char line[LOG_LINE_BYTES_MAX];
     int errno_before = errno; /* callers log first and return -errno afterwards */
-    size_t size;
-    va_list args;
-    int wanted;
+    size_t size = log_format_head(line, sizeof(line), level, event);
+    int wanted = vsnprintf(line + size + 1, sizeof(line) - size - 1, format, args);
 
-    if (!log_level_is_on(level)) {
-        return;
-    }
-    size = log_format_head(line, sizeof(line), level, event);
-    va_start(args, format);
-    wanted = vsnprintf(line + size + 1, sizeof(line) - size - 1, format, args);
-    va_end(args);
     if (wanted > 0) {
         line[size] = ' ';
         /* One byte stays free for the newline, where vsnprintf puts its NUL. */
@@ -150,6 +142,27 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
     line[size++] = '\n';
     log_write(line, size);
     errno = errno_before;
+}
+
+void log_line(enum log_level level, const char *event, const char *format, ...)
+{
+    va_list args;
+
+    if (!log_level_is_on(level)) {
+        return;
+    }
+    va_start(args, format);
+    log_emit(level, event, format, args);
+    va_end(args);
+}
+
+void log_notice(const char *event, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_emit(LOG_LEVEL_INFO, event, format, args);
+    va_end(args);
 }
 
 /* Writes a byte as it stands in a quoted value; returns its length there, 1 to 4. */

@@ -31,6 +31,9 @@ void log_set_sink(void (*sink)(void *context, const char *line, size_t size), vo
 void log_line(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same at info, whatever the level is: for what was asked for by name, such as the counters. */
+void log_notice(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #define LOG(level, event, ...)                                                                               \
     do {                                                                                                     \
         if (log_level_is_on(level)) {                                                                        \

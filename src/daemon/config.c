@@ -301,6 +301,24 @@ static int read_line(struct parser *parser, FILE *file, char text[CONFIG_LINE_BY
     return 1;
 }
 
+/* A round hands each player up to early_flush, so that much a player must be allowed to owe. */
+static int check_early_flush(const struct parser *parser)
+{
+    for (uint32_t i = 0; i < parser->config->room_count; i++) {
+        const struct room_config *room = &parser->config->rooms[i];
+        char early[SHOWN_BYTES];
+        char most[SHOWN_BYTES];
+
+        if (room->early_flush_bytes > room->outbox_bytes_max) {
+            config_number_print(CONFIG_BYTES, room->early_flush_bytes, early, sizeof(early));
+            config_number_print(CONFIG_BYTES, room->outbox_bytes_max, most, sizeof(most));
+            return refuse(parser, room->line, "[room %s] early_flush = %s: above outbox_bytes_max, %s",
+                          room->name, early, most);
+        }
+    }
+    return 0;
+}
+
 /* What can be judged only when the whole file is known. */
 static int check_whole(const struct parser *parser)
 {
@@ -334,7 +352,7 @@ static int check_whole(const struct parser *parser)
         return refuse(parser, parser->job_bytes_line, "job_bytes_max = %s: below %d x frame_max, %llu", given,
                       CONFIG_FRAMES_PER_JOB_QUEUE, (unsigned long long)job_bytes_needed);
     }
-    return 0;
+    return check_early_flush(parser);
 }
 
 int config_parse(struct config *config, const char *name, FILE *file, char *error, size_t error_size)

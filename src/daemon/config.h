@@ -34,9 +34,6 @@ enum config_limits_misc {
     CONFIG_ERROR_BYTES = 512 /* a buffer of this size holds any error below, if the path is not long */
 };
 
-/* What becomes of a player whose outbox is over one of the room's limits. */
-enum config_slow { CONFIG_SLOW_KICK };
-
 struct room_config {
     char name[ROOMD_NAME_BYTES_MAX + 1]; /* printable UTF-8 without spaces, never empty */
     char content[CONFIG_CONTENT_BYTES_MAX +
@@ -45,13 +42,12 @@ struct room_config {
     uint32_t capacity;
     bool is_autojoin; /* in one room at most */
     bool has_suffix;
-    uint64_t early_flush_bytes;
-    uint64_t job_bytes_max; /* at least CONFIG_FRAMES_PER_JOB_QUEUE times server_config.frame_bytes_max */
+    uint64_t early_flush_bytes; /* at most outbox_bytes_max */
+    uint64_t job_bytes_max;     /* at least CONFIG_FRAMES_PER_JOB_QUEUE times server_config.frame_bytes_max */
     uint32_t jobs_per_turn;
     uint64_t outbox_bytes_max;
     uint32_t outbox_slices_max;
     uint64_t outbox_age_max_ns;
-    enum config_slow slow;
     int line; /* of the section's head; 0 in config_default */
 };
 
@@ -67,7 +63,8 @@ struct server_config {
     uint64_t linger_ns;
     uint64_t shutdown_timeout_ns;
     uint64_t chunk_bytes;
-    uint64_t chunk_memory_max_bytes;
+    uint64_t chunk_memory_bytes_max;
+    uint32_t job_timers_max;
     uint32_t accept_backlog;
 };
 

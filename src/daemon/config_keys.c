@@ -42,11 +42,10 @@ enum { FIXED = 0, RELOADABLE = 1, OR_ZERO = 2 };
     NUMBER(in, key, member, by_default, CONFIG_NS, from, to, flags, text)
 
 static const char *const log_levels[] = {"alert", "error", "warn", "info", "debug", NULL};
-static const char *const slow_policies[] = {"kick", NULL};
 
 _Static_assert(LOG_LEVEL_ALERT == 0 && LOG_LEVEL_ERROR == 1 && LOG_LEVEL_WARN == 2 && LOG_LEVEL_INFO == 3 &&
-                   LOG_LEVEL_DEBUG == 4 && CONFIG_SLOW_KICK == 0,
-               "the lists of choices follow their enums");
+                   LOG_LEVEL_DEBUG == 4,
+               "the list of choices follows its enum");
 
 const struct config_key config_keys[] = {
     {ADDRESSES(
@@ -70,8 +69,10 @@ const struct config_key config_keys[] = {
               "time that a shutdown gets to flush and close; then the rest is cut off")},
     {BYTES(SERVER, "chunk_size", chunk_bytes, "16KiB", 4 * KIB, MIB, FIXED,
            "bytes of one chunk of a stream")},
-    {BYTES(SERVER, "chunk_memory_max", chunk_memory_max_bytes, "256MiB", MIB, 64 * GIB, FIXED,
+    {BYTES(SERVER, "chunk_memory_max", chunk_memory_bytes_max, "256MiB", MIB, 64 * GIB, FIXED,
            "memory that all chunks together may take")},
+    {COUNT(SERVER, "job_timers_max", job_timers_max, "65536", 1, 16777216, FIXED,
+           "jobs that may wait for their time (push_after) in all rooms together")},
     {COUNT(SERVER, "accept_backlog", accept_backlog, "4096", 1, 65535, FIXED,
            "connections that may wait in the kernel to be accepted, for each address")},
 
@@ -83,20 +84,24 @@ const struct config_key config_keys[] = {
           "take every new connection into this room at once; in one room at most")},
     {FLAG(ROOM, "suffix", has_suffix, "no", RELOADABLE,
           "chat only: each text goes out with ' I am PLAYER' behind it")},
-    {BYTES(ROOM, "early_flush", early_flush_bytes, "64KiB", KIB, 64 * MIB, RELOADABLE,
-           "pending bytes at which the room flushes without waiting for its tick")},
+    {BYTES(
+        ROOM, "early_flush", early_flush_bytes, "64KiB", KIB, 64 * MIB, RELOADABLE,
+        "pending bytes at which the room flushes without waiting for its tick, and the most that one round "
+        "hands to each player")},
     {BYTES(
         ROOM, "job_bytes_max", job_bytes_max, "1MiB", 64 * KIB, 256 * MIB, RELOADABLE,
         "bytes of jobs that may wait, at least 4 x frame_max; a full queue stops reading from its senders")},
     {COUNT(ROOM, "jobs_per_turn", jobs_per_turn, "4096", 1, 1000000, RELOADABLE,
            "jobs that the room runs before the others get their turn")},
     {BYTES(ROOM, "outbox_bytes_max", outbox_bytes_max, "4MiB", 64 * KIB, GIB, RELOADABLE,
-           "bytes that may wait for one player; above it the player is slow")},
+           "bytes that may wait for a player whose socket takes no more; above it the player is closed as "
+           "slow")},
     {COUNT(ROOM, "outbox_slices_max", outbox_slices_max, "1024", 16, 65535, RELOADABLE,
-           "slices that may wait for one player; above it the player is slow")},
+           "slices that may wait for a player whose socket takes no more; above it the player is closed as "
+           "slow")},
     {DURATION(ROOM, "outbox_age_max", outbox_age_max_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
-              "time that bytes may wait for one player; above it the player is slow")},
-    {CHOICE(ROOM, "slow", slow, "kick", slow_policies, RELOADABLE, "what becomes of a slow player")},
+              "time that bytes may wait for a player whose socket takes no more; above it the player is "
+              "closed as slow")},
 };
 
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);

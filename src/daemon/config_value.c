@@ -159,7 +159,7 @@ static int read_choice(const struct config_key *key, void *object, const char *t
         size_t used = strlen(list);
         snprintf(list + used, sizeof(list) - used, "%s%s", i == 0 ? "" : ", ", key->choices[i]);
     }
-    return refuse(why, why_size, key->choices[1] == NULL ? "must be %s" : "not one of %s", list);
+    return refuse(why, why_size, "not one of %s", list);
 }
 
 static int read_flag(const struct config_key *key, void *object, const char *text, char *why, size_t why_size)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/server.h"
+#include "room/job_timer.h"
 #include "room/room.h"
 #include "room/session.h"
 #include "wire/names.h"
@@ -46,21 +47,22 @@ void report_stats(const struct engine *engine)
     char closes[1024];
 
     format_closes(stats, closes, sizeof(closes));
-    LOG(LOG_LEVEL_INFO, "stats",
+    log_notice(
+        "stats",
         "sessions=%" PRIu32 " rooms=%" PRIu32 " opened=%" PRIu64 " closes=%" PRIu64 " enters=%" PRIu64
         " leaves=%" PRIu64 " packets_in=%" PRIu64 " packets_dropped=%" PRIu64 " errors=%" PRIu64
         " deliveries=%" PRIu64 " overwritten=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
         " reads=%" PRIu64 " writev=%" PRIu64 " short_writes=%" PRIu64 " ticks=%" PRIu64 " ticks_late=%" PRIu64
         " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64
-        " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " chunks=%" PRIu32
-        " chunk_bytes=%" PRIu64 " cpu_s=%.3f%s",
+        " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " memory_refused=%" PRIu64
+        " chunks=%" PRIu32 " chunk_bytes=%" PRIu64 " cpu_s=%.3f%s",
         engine->sessions.used, engine->lobby.count, stats->opened, closes_total(stats), stats->enters,
         stats->leaves, stats->packets_in, stats->packets_dropped, stats->errors_sent, gather->deliveries,
         gather->overwritten, net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes,
         stats->ticks, stats->ticks_late, stats->ticks_skipped, stats->flushes_early,
         us(histogram_quantile(&stats->lateness_ns, 0.99)), us(stats->lateness_ns.max), stats->jobs,
-        stats->jobs_refused, stats->job_timers_late, gather->chunks.live, gather->chunks.memory_bytes,
-        (double)clock_cpu_ns() / 1e9, closes);
+        stats->jobs_refused, stats->job_timers_late, stats->appends_refused + gather->outbox_refused,
+        gather->chunks.live, gather->chunks.memory_bytes, (double)clock_cpu_ns() / 1e9, closes);
 }
 
 void report_rooms(const struct engine *engine)
@@ -68,12 +70,13 @@ void report_rooms(const struct engine *engine)
     for (uint32_t i = 0; i < engine->lobby.count; i++) {
         const struct room *room = engine->lobby.rooms[i];
 
-        LOG(LOG_LEVEL_INFO, "room_stats",
-            "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64 " late_p99_us=%" PRIu64
-            " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64,
-            room->name, room->member_count, room->ticks, us(histogram_quantile(&room->lateness_ns, 0.5)),
-            us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
-            job_queue_count(&room->jobs));
+        log_notice("room_stats",
+                   "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64
+                   " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64,
+                   room->name, room->member_count, room->ticks,
+                   us(histogram_quantile(&room->lateness_ns, 0.5)),
+                   us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
+                   job_queue_count(&room->jobs));
     }
 }
 
@@ -83,14 +86,20 @@ void report_limits(const struct server *server)
     uint64_t kept_bytes = (uint64_t)config->frame_bytes_max + NET_READ_BYTES;
     uint64_t sessions_bytes = config->sessions_max * (sizeof(struct session) + kept_bytes);
     uint64_t outbox_bytes = (uint64_t)server->engine.net.gather.blocks.limit * sizeof(struct outbox_block);
-    uint64_t jobs_bytes = 0;
+    uint64_t timers_bytes = (uint64_t)config->job_timers_max * sizeof(struct job_timer);
+    uint64_t rooms_bytes = 0;
 
     for (uint32_t i = 0; i < server->config.room_count; i++) {
-        jobs_bytes += server->config.rooms[i].job_bytes_max;
+        const struct room_config *room = &server->config.rooms[i];
+
+        /* The ring is a power of two, and the old one lives until the new one is filled. */
+        rooms_bytes +=
+            sizeof(struct room) + 3 * room->job_bytes_max + room->capacity * sizeof(struct session *);
     }
     LOG(LOG_LEVEL_INFO, "limits",
         "sessions_max=%" PRIu32 " sessions_bytes=%" PRIu64 " outbox_bytes=%" PRIu64 " chunk_bytes=%" PRIu64
-        " jobs_bytes=%" PRIu64 " total_bytes=%" PRIu64,
-        config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_max_bytes, jobs_bytes,
-        sessions_bytes + outbox_bytes + config->chunk_memory_max_bytes + jobs_bytes);
+        " rooms_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " total_bytes=%" PRIu64,
+        config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_bytes_max, rooms_bytes,
+        timers_bytes,
+        sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes + timers_bytes);
 }

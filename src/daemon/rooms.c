@@ -24,6 +24,28 @@ static struct room_options room_options_of(const struct room_config *config)
     };
 }
 
+struct engine_limits rooms_engine_limits(const struct config *config)
+{
+    const struct server_config *server = &config->server;
+    struct engine_limits limits = {
+        .sessions_max = server->sessions_max,
+        .rooms_max = server->rooms_max,
+        .job_timers_max = server->job_timers_max,
+        .chunk_bytes = (uint32_t)server->chunk_bytes,
+        .chunk_memory_bytes_max = server->chunk_memory_bytes_max,
+        .frame_bytes_max = server->frame_bytes_max,
+        .frame_timeout_ns = server->frame_timeout_ns,
+        .linger_ns = server->linger_ns,
+    };
+
+    for (uint32_t i = 0; i < config->room_count; i++) {
+        if (limits.outbox_slices_max < config->rooms[i].outbox_slices_max) {
+            limits.outbox_slices_max = config->rooms[i].outbox_slices_max;
+        }
+    }
+    return limits;
+}
+
 static int room_open_configured(struct engine *engine, const struct room_config *config)
 {
     struct room_options options = room_options_of(config);
@@ -81,15 +103,14 @@ static int rooms_open_new(struct engine *engine, const struct config *config)
 static void server_take_config(struct server *server, struct config *config)
 {
     struct engine *engine = &server->engine;
+    struct engine_limits limits = rooms_engine_limits(config);
 
     for (uint32_t i = 0; i < config->room_count; i++) {
         struct room_options options = room_options_of(&config->rooms[i]);
 
         room_set_options(room_of_config(engine, &config->rooms[i]), &options);
     }
-    engine->limits.frame_bytes_max = config->server.frame_bytes_max;
-    engine->limits.frame_timeout_ns = config->server.frame_timeout_ns;
-    engine->limits.linger_ns = config->server.linger_ns;
+    engine_set_limits(engine, &limits);
     log_set_level(config->server.log_level);
     if (config->server.stats_ns > 0) {
         timer_arm(&engine->timers, &server->stats_timer, engine->now_ns + config->server.stats_ns);
@@ -106,7 +127,7 @@ void rooms_reload(struct server *server)
     char quoted[2 * CONFIG_ERROR_BYTES];
     struct config config;
 
-    if (server->config_path == NULL || server->phase != SERVER_RUNNING) {
+    if (server->config_path == NULL || server->wants_stop) {
         LOG(LOG_LEVEL_WARN, "reload_refused", "error=\"%s\"",
             server->config_path == NULL ? "started without a config file" : "shutting down");
         return;

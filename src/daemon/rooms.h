@@ -2,10 +2,13 @@
 #ifndef ROOMD_DAEMON_ROOMS_H
 #define ROOMD_DAEMON_ROOMS_H
 
+#include "room/engine.h"
+
+struct config;
 struct server;
 
-/* How many jobs all rooms together may have waiting for their time (push_after). */
-enum { JOB_TIMERS_MAX = 65536 };
+/* The engine's limits as the config has them. */
+struct engine_limits rooms_engine_limits(const struct config *config);
 
 /*
  * Opens every room of the config, in the file's order. 0, or -errno: those opened so far stay in the lobby.

@@ -83,10 +83,14 @@ static void server_advance(struct server *server)
 
     switch (server->phase) {
     case SERVER_RUNNING:
+        if (server->wants_stop) {
+            server_close_listeners(server);
+            server->phase = SERVER_LAST_READ;
+        }
+        break;
     case SERVER_DONE:
         break;
     case SERVER_LAST_READ:
-        server_close_listeners(server);
         engine->is_stopping = true;
         server_flush_all(server);
         server->phase = SERVER_DRAINING;
@@ -148,12 +152,12 @@ static void server_on_signal(void *context, int signal)
         server->wants_report = true;
         break;
     default:
-        if (server->phase != SERVER_RUNNING) {
+        if (server->wants_stop) {
             server->is_forced = true;
             server->phase = SERVER_DONE;
             break;
         }
-        server->phase = SERVER_LAST_READ;
+        server->wants_stop = true;
         timer_arm(&server->engine.timers, &server->shutdown_timer,
                   server->engine.now_ns + server->config.server.shutdown_timeout_ns);
         break;
@@ -213,20 +217,6 @@ int server_load_config(struct config *config, const char *config_path, const cha
     return rc;
 }
 
-static struct engine_limits engine_limits_of(const struct server_config *config)
-{
-    return (struct engine_limits){
-        .sessions_max = config->sessions_max,
-        .rooms_max = config->rooms_max,
-        .job_timers_max = JOB_TIMERS_MAX,
-        .chunk_bytes = (uint32_t)config->chunk_bytes,
-        .chunk_memory_bytes_max = config->chunk_memory_max_bytes,
-        .frame_bytes_max = config->frame_bytes_max,
-        .frame_timeout_ns = config->frame_timeout_ns,
-        .linger_ns = config->linger_ns,
-    };
-}
-
 /* As many descriptors as the system lets us have; fewer than the config's sessions need is worth saying. */
 static void raise_descriptor_limit(uint32_t sessions_max)
 {
@@ -263,7 +253,7 @@ static int server_open_listeners(struct server *server)
             return rc;
         }
         server->listener_count++;
-        LOG(LOG_LEVEL_INFO, "listen", "addr=%s", address_format(&listener->address, text));
+        log_notice("listen", "addr=%s", address_format(&listener->address, text));
     }
     return 0;
 }
@@ -304,7 +294,7 @@ int server_init(struct server *server, const char *config_path, const char *list
     log_set_level(server->config.server.log_level);
     raise_descriptor_limit(server->config.server.sessions_max);
 
-    struct engine_limits limits = engine_limits_of(&server->config.server);
+    struct engine_limits limits = rooms_engine_limits(&server->config);
 
     rc = engine_init(&server->engine, &limits, clock_now_ns());
     if (rc < 0) {

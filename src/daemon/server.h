@@ -33,6 +33,7 @@ struct server {
     struct timer stats_timer;
     struct timer shutdown_timer;
     enum server_phase phase;
+    bool wants_stop;
     bool is_overdue; /* shutdown_timeout has passed */
     bool is_forced;  /* by a second signal */
     bool wants_reload;

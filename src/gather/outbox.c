@@ -30,9 +30,10 @@ void outbox_clear(struct outbox *outbox, struct pool *blocks)
     }
     outbox->bytes = 0;
     outbox->slices = 0;
+    outbox->sample_bytes = 0;
 }
 
-static struct outbox_block *outbox_add_block(struct outbox *outbox, struct pool *blocks, uint64_t now_ns)
+static struct outbox_block *outbox_add_block(struct outbox *outbox, struct pool *blocks)
 {
     struct outbox_block *block = pool_take(blocks);
 
@@ -40,7 +41,6 @@ static struct outbox_block *outbox_add_block(struct outbox *outbox, struct pool 
         return NULL;
     }
     block->next = NULL;
-    block->since_ns = now_ns;
     block->first = 0;
     block->end = 0;
     if (outbox->last != NULL) {
@@ -50,6 +50,22 @@ static struct outbox_block *outbox_add_block(struct outbox *outbox, struct pool 
     }
     outbox->last = block;
     return block;
+}
+
+/* The last byte is the one to watch from now on. */
+static void outbox_sample(struct outbox *outbox)
+{
+    outbox->sample_bytes = outbox->bytes;
+    outbox->sample_ns = outbox->pushed_ns;
+}
+
+static void outbox_grow(struct outbox *outbox, uint32_t bytes, uint64_t now_ns)
+{
+    outbox->bytes += bytes;
+    outbox->pushed_ns = now_ns;
+    if (outbox->sample_bytes == 0) {
+        outbox_sample(outbox);
+    }
 }
 
 int outbox_push(struct outbox *outbox, struct pool *blocks, struct chunk *chunk, uint32_t offset,
@@ -66,20 +82,20 @@ int outbox_push(struct outbox *outbox, struct pool *blocks, struct chunk *chunk,
 
         if (last->chunk == chunk && last->offset + last->bytes == offset) {
             last->bytes += bytes;
-            outbox->bytes += bytes;
+            outbox_grow(outbox, bytes, now_ns);
             return 0;
         }
     }
     if (block == NULL || block->end == OUTBOX_BLOCK_SLICES) {
-        block = outbox_add_block(outbox, blocks, now_ns);
+        block = outbox_add_block(outbox, blocks);
         if (block == NULL) {
             return -ENOMEM;
         }
     }
     chunk_ref(chunk);
     block->slices[block->end++] = (struct slice){.chunk = chunk, .offset = offset, .bytes = bytes};
-    outbox->bytes += bytes;
     outbox->slices++;
+    outbox_grow(outbox, bytes, now_ns);
     return 0;
 }
 
@@ -106,6 +122,11 @@ void outbox_consume(struct outbox *outbox, struct pool *blocks, size_t bytes)
 {
     CHECK(bytes <= outbox->bytes);
     outbox->bytes -= (uint32_t)bytes;
+    if (bytes >= outbox->sample_bytes) {
+        outbox_sample(outbox);
+    } else {
+        outbox->sample_bytes -= (uint32_t)bytes;
+    }
     while (bytes > 0) {
         struct outbox_block *block = outbox->first;
         struct slice *slice = &block->slices[block->first];
@@ -126,5 +147,5 @@ void outbox_consume(struct outbox *outbox, struct pool *blocks, size_t bytes)
 
 uint64_t outbox_oldest_ns(const struct outbox *outbox)
 {
-    return outbox->first == NULL ? UINT64_MAX : outbox->first->since_ns;
+    return outbox->first == NULL ? UINT64_MAX : outbox->sample_ns;
 }

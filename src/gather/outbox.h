@@ -23,13 +23,12 @@ struct slice {
     uint32_t bytes;
 };
 
-enum { OUTBOX_BLOCK_SLICES = 14 };
+enum { OUTBOX_BLOCK_SLICES = 15 };
 
 struct outbox_block {
     struct outbox_block *next;
-    uint64_t since_ns; /* when its first slice was pushed */
-    uint16_t first;    /* the first slice that is left */
-    uint16_t end;      /* one past the last */
+    uint16_t first; /* the first slice that is left */
+    uint16_t end;   /* one past the last */
     struct slice slices[OUTBOX_BLOCK_SLICES];
 };
 
@@ -38,6 +37,9 @@ struct outbox {
     struct outbox_block *last;
     uint32_t bytes;
     uint32_t slices;
+    uint32_t sample_bytes; /* up to and with the sampled byte: one that was the last when it was sampled */
+    uint64_t sample_ns;    /* when it was pushed */
+    uint64_t pushed_ns;    /* when the last byte was */
 };
 
 void outbox_init(struct outbox *outbox);
@@ -67,8 +69,8 @@ int outbox_iovecs(const struct outbox *outbox, struct iovec *iov, int iov_max);
 void outbox_consume(struct outbox *outbox, struct pool *blocks, size_t bytes);
 
 /*
- * When the oldest bytes that wait were pushed, to within one block of slices (never later than the truth);
- * UINT64_MAX when empty.
+ * When a byte that still waits was pushed: the age of the backlog, too young by at most one backlog and never too
+ * old, so that a reader that lags but keeps up does not look like one that has stopped. UINT64_MAX when empty.
  */
 uint64_t outbox_oldest_ns(const struct outbox *outbox);
 

@@ -7,14 +7,14 @@
 #include "base/check.h"
 
 /* The vectors of one gathered write, and how many such writes one connection gets in a row. */
-enum { CONN_IOVECS_MAX = 64, CONN_WRITES_MAX = 4 };
+enum { CONN_IOVECS_MAX = 128, CONN_WRITES_MAX = 4 };
 
 int conn_open(struct conn *conn, struct net *net, int fd,
               void (*on_ready)(struct source *source, uint32_t events))
 {
     *conn = (struct conn){.source = {.fd = fd, .on_ready = on_ready}};
     reader_init(&conn->reader);
-    (void)sys_set_nodelay(fd); /* fails on unix sockets, which do not delay */
+    (void)sys_tune_tcp(fd); /* fails on unix sockets, which need none of it */
 
     int rc = reactor_add(&net->reactor, &conn->source, EPOLLIN);
 
@@ -23,6 +23,17 @@ int conn_open(struct conn *conn, struct net *net, int fd,
         conn->source.fd = -1;
     }
     return rc;
+}
+
+static void conn_forget_kept(struct conn *conn, struct net *net)
+{
+    if (conn->kept_bytes <= NET_KEPT_SMALL_BYTES) {
+        pool_give(&net->kept_small, conn->kept);
+    } else {
+        free(conn->kept);
+    }
+    conn->kept = NULL;
+    conn->kept_bytes = 0;
 }
 
 void conn_close(struct conn *conn, struct net *net)
@@ -36,9 +47,7 @@ void conn_close(struct conn *conn, struct net *net)
     sys_close(conn->source.fd);
     conn->source.fd = -1;
     reader_fini(&conn->reader, &net->gather);
-    free(conn->kept);
-    conn->kept = NULL;
-    conn->kept_bytes = 0;
+    conn_forget_kept(conn, net);
 }
 
 size_t conn_reread(struct conn *conn, struct net *net)
@@ -48,9 +57,7 @@ size_t conn_reread(struct conn *conn, struct net *net)
     if (conn->kept != NULL) {
         CHECK(bytes <= sizeof(net->scratch) - NET_READ_BYTES);
         memcpy(net->scratch, conn->kept, bytes);
-        free(conn->kept);
-        conn->kept = NULL;
-        conn->kept_bytes = 0;
+        conn_forget_kept(conn, net);
     }
     return bytes;
 }
@@ -67,10 +74,10 @@ ssize_t conn_read(struct conn *conn, struct net *net)
     return got + (ssize_t)conn_reread(conn, net);
 }
 
-int conn_keep(struct conn *conn, const uint8_t *bytes, size_t size)
+int conn_keep(struct conn *conn, struct net *net, const uint8_t *bytes, size_t size)
 {
-    CHECK(conn->kept == NULL && size > 0 && size <= sizeof(((struct net *)0)->scratch) - NET_READ_BYTES);
-    conn->kept = malloc(size);
+    CHECK(conn->kept == NULL && size > 0 && size <= sizeof(net->scratch) - NET_READ_BYTES);
+    conn->kept = size <= NET_KEPT_SMALL_BYTES ? pool_take(&net->kept_small) : malloc(size);
     if (conn->kept == NULL) {
         return -ENOMEM;
     }
@@ -146,18 +153,17 @@ static int conn_write_once(struct conn *conn, struct net *net)
 int conn_write(struct conn *conn, struct net *net)
 {
     struct outbox *outbox = &conn->reader.outbox;
+    bool is_refused = false;
 
-    for (int i = 0; i < CONN_WRITES_MAX && !outbox_is_empty(outbox); i++) {
+    for (int i = 0; i < CONN_WRITES_MAX && !outbox_is_empty(outbox) && !is_refused; i++) {
         int rc = conn_write_once(conn, net);
 
         if (rc < 0) {
             return rc;
         }
-        if (rc == 0) {
-            break;
-        }
+        is_refused = rc == 0;
     }
-    return conn_watch_output(conn, net, !outbox_is_empty(outbox));
+    return conn_watch_output(conn, net, is_refused);
 }
 
 void conn_finish_writing(struct conn *conn)

@@ -20,6 +20,8 @@
 
 /* The most that one read takes from one connection in one turn, and what a frame may hold besides. */
 enum { NET_READ_BYTES = 16 * 1024, NET_SCRATCH_BYTES = 2 * NET_READ_BYTES + 64 * 1024 };
+/* Up to this size what is kept comes from a pool: clients whose frames straddle reads cost no malloc. */
+enum { NET_KEPT_SMALL_BYTES = 128 };
 
 struct net_stats {
     uint64_t bytes_in;
@@ -34,6 +36,7 @@ struct net {
     struct reactor reactor;
     struct gather gather;
     struct net_stats stats;
+    struct pool kept_small;
     uint8_t scratch[NET_SCRATCH_BYTES];
 };
 
@@ -65,7 +68,7 @@ ssize_t conn_read(struct conn *conn, struct net *net);
 /* The same without a read: what was kept alone, 0 when there is nothing. */
 size_t conn_reread(struct conn *conn, struct net *net);
 /* Keeps bytes (1 or more) that could not be used yet, for the next read to begin with. 0 or -ENOMEM. */
-int conn_keep(struct conn *conn, const uint8_t *bytes, size_t size);
+int conn_keep(struct conn *conn, struct net *net, const uint8_t *bytes, size_t size);
 
 /*
  * Asks for no input until conn_resume; `events` are those that were reported for the paused connection. Both
@@ -75,8 +78,8 @@ int conn_pause(struct conn *conn, struct net *net, uint32_t events);
 int conn_resume(struct conn *conn, struct net *net);
 
 /*
- * Writes the outbox as far as the kernel takes it, and asks for EPOLLOUT while something is left. 0 or
- * -errno.
+ * Writes the outbox as far as the kernel takes it, within one turn's share. What is left afterwards was either
+ * refused by the kernel (is_blocked) or is for the next turn. 0 or -errno.
  */
 int conn_write(struct conn *conn, struct net *net);
 

@@ -25,7 +25,6 @@ static void listener_unpark(struct timer *timer, uint64_t now_ns)
 {
     struct listener *listener = LIST_ENTRY(timer, struct listener, park);
 
-    (void)now_ns;
     if (reactor_change(listener->reactor, &listener->source, EPOLLIN) < 0) {
         timer_arm(listener->timers, &listener->park, now_ns + LISTENER_PARK_NS);
     }

@@ -112,11 +112,21 @@ int sys_accept(int fd)
     return connection < 0 ? -errno : connection;
 }
 
-int sys_set_nodelay(int fd)
+int sys_tune_tcp(int fd)
 {
     int on = 1;
+    int idle_s = 60;
+    int interval_s = 15;
+    int probes = 4;
 
-    return OR_ERRNO(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s)) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *address_bytes)

@@ -31,7 +31,8 @@ bool sys_is_socket(const char *path);
 int sys_unlink(const char *path);
 /* A non-blocking, close-on-exec connection. */
 int sys_accept(int fd);
-int sys_set_nodelay(int fd);
+/* No delay for small writes, and a peer that is gone without a word is found within two minutes. */
+int sys_tune_tcp(int fd);
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *address_bytes);
 int sys_getpeername(int fd, struct sockaddr *address, socklen_t *address_bytes);
 

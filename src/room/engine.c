@@ -7,15 +7,55 @@
 #include "room/room.h"
 #include "room/session.h"
 
-/*
- * Outbox blocks are bounded by what all sessions may hold together; the first block of each is the ordinary
- * case.
- */
+/* So many that a session is always found slow before the blocks run out for the others. */
 static uint32_t blocks_max(const struct engine_limits *limits)
 {
-    uint64_t blocks = (uint64_t)limits->sessions_max * 8 + 1024;
+    uint64_t a_session = limits->outbox_slices_max / OUTBOX_BLOCK_SLICES + 2;
+    uint64_t blocks = limits->sessions_max * a_session;
 
     return blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
+}
+
+void engine_set_limits(struct engine *engine, const struct engine_limits *limits)
+{
+    engine->limits.frame_bytes_max = limits->frame_bytes_max;
+    engine->limits.frame_timeout_ns = limits->frame_timeout_ns;
+    engine->limits.linger_ns = limits->linger_ns;
+    if (limits->outbox_slices_max > engine->limits.outbox_slices_max) {
+        engine->limits.outbox_slices_max = limits->outbox_slices_max;
+        engine->net.gather.blocks.limit = blocks_max(limits);
+    }
+}
+
+/* The one that owes its client most among those whose sockets take no more: they alone pin memory. */
+static struct session *engine_find_fattest(struct engine *engine)
+{
+    struct session *fattest = NULL;
+
+    LIST_FOR_EACH (node, &engine->blocked) {
+        struct session *session = LIST_ENTRY(node, struct session, blocked_link);
+
+        if (session->close_reason == ROOMD_CLOSE_NONE &&
+            (fattest == NULL || session->conn.reader.outbox.bytes > fattest->conn.reader.outbox.bytes)) {
+            fattest = session;
+        }
+    }
+    return fattest;
+}
+
+void engine_on_no_memory(struct engine *engine)
+{
+    struct session *fattest = engine_find_fattest(engine);
+    uint64_t held;
+
+    if (log_gate_pass(&engine->memory_gate, engine->now_ns, NS_PER_S, &held)) {
+        LOG(LOG_LEVEL_WARN, "no_memory", "chunk_bytes=%llu outbox_blocks=%u fattest_bytes=%u held=%llu",
+            (unsigned long long)engine->net.gather.chunks.memory_bytes, engine->net.gather.blocks.used,
+            fattest == NULL ? 0 : fattest->conn.reader.outbox.bytes, (unsigned long long)held);
+    }
+    if (fattest != NULL) {
+        session_close(fattest, ROOMD_CLOSE_SLOW, NULL);
+    }
 }
 
 static void engine_init_lists(struct engine *engine)
@@ -40,6 +80,7 @@ static void engine_free(struct engine *engine)
     slots_fini(&engine->job_timers);
     pool_fini(&engine->session_pool);
     pool_fini(&engine->job_timer_pool);
+    pool_fini(&engine->net.kept_small);
     gather_fini(&engine->net.gather);
     timers_fini(&engine->timers);
 }
@@ -51,6 +92,7 @@ int engine_init(struct engine *engine, const struct engine_limits *limits, uint6
     histogram_init(&engine->stats.lateness_ns);
     timers_init(&engine->timers);
     gather_init(&engine->net.gather, limits->chunk_bytes, limits->chunk_memory_bytes_max, blocks_max(limits));
+    pool_init(&engine->net.kept_small, "kept_small", NET_KEPT_SMALL_BYTES, limits->sessions_max);
     stream_init(&engine->private_stream, &engine->net.gather.chunks);
     pool_init(&engine->session_pool, "session", sizeof(struct session), limits->sessions_max);
     pool_init(&engine->job_timer_pool, "job_timer", sizeof(struct job_timer), limits->job_timers_max);

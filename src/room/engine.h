@@ -40,6 +40,7 @@ struct engine_limits {
     uint32_t chunk_bytes;
     uint64_t chunk_memory_bytes_max;
     /* These may change while the engine runs. */
+    uint32_t outbox_slices_max; /* the most of any room; only ever grows */
     uint32_t frame_bytes_max;
     uint64_t frame_timeout_ns;
     uint64_t linger_ns;
@@ -52,6 +53,7 @@ struct engine_stats {
     uint64_t packets_in;
     uint64_t packets_dropped; /* from players who were in no room, or out of it by the time the packet ran */
     uint64_t errors_sent;     /* S_ERROR */
+    uint64_t appends_refused; /* broadcasts that found no memory */
     uint64_t jobs;
     uint64_t jobs_refused; /* the queue was full: the sender waited */
     uint64_t job_timers_late;
@@ -62,6 +64,13 @@ struct engine_stats {
     uint64_t ticks_skipped;
     uint64_t flushes_early;
     struct histogram lateness_ns; /* from a tick's due time to the start of its flush */
+};
+
+/* Lines of event=close in the second that began at since_ns, and how many were held back since the last one. */
+struct close_log {
+    uint64_t since_ns;
+    uint32_t lines;
+    uint64_t held;
 };
 
 struct engine {
@@ -86,6 +95,8 @@ struct engine {
     struct timer deadline_timer; /* of partial and lingering */
     struct timer blocked_timer;  /* looks at blocked once a second */
     struct log_gate refuse_gate;
+    struct log_gate memory_gate;
+    struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
     uint64_t now_ns; /* the turn's clock */
     uint32_t next_player;
     bool is_playing;  /* a room's content is at work */
@@ -95,6 +106,10 @@ struct engine {
 
 /* 0 or -errno; nothing is left behind on failure. */
 int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns);
+/* Takes on those of the limits that may change. */
+void engine_set_limits(struct engine *engine, const struct engine_limits *limits);
+/* There was no memory for a packet: says so, and makes the session that pins most of it pay. */
+void engine_on_no_memory(struct engine *engine);
 /* Ends every session and closes every room, without a word to anyone; then frees. */
 void engine_fini(struct engine *engine);
 

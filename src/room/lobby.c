@@ -97,6 +97,9 @@ void lobby_send_rooms(const struct lobby *lobby, struct session *session)
         if (!control_rooms_add(&rooms, room->name, room->content->name, room->member_count,
                                room->options.capacity)) {
             session_send_control(session, frame, control_rooms_finish(&rooms));
+            if (session_owes_too_much(session, sizeof(frame))) {
+                return;
+            }
             control_rooms_init(&rooms, frame, sizeof(frame));
             i--;
         }

@@ -30,7 +30,7 @@ void lobby_remove(struct lobby *lobby, struct room *room);
 /* NULL when there is no room of that name. The name need not be terminated. */
 struct room *lobby_find(const struct lobby *lobby, const void *name, size_t bytes);
 
-/* S_ROOMS to one session, in as many packets as it takes. */
+/* S_ROOMS to one session, in as many packets as it takes; the list ends early when it may be owed no more. */
 void lobby_send_rooms(const struct lobby *lobby, struct session *session);
 
 #endif

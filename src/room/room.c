@@ -100,22 +100,6 @@ int room_open(struct engine *engine, const char *name, const struct room_options
     return 0;
 }
 
-void room_set_options(struct room *room, const struct room_options *options)
-{
-    bool is_autojoin = room->options.is_autojoin;
-    bool has_new_tick = room->options.tick_ns != options->tick_ns;
-
-    room->options = *options;
-    room->options.is_autojoin = is_autojoin;
-    room->jobs.bytes_max = options->job_bytes_max;
-    if (has_new_tick) {
-        timer_cancel(&room->engine->timers, &room->tick);
-        room_place_on_grid(room);
-        room_request_flush(room, 0);
-        room_arm_tick(room);
-    }
-}
-
 int room_push_packet(struct room *room, struct session *session, uint16_t id, const uint8_t *payload,
                      size_t bytes)
 {
@@ -197,6 +181,32 @@ static void room_release(struct room *room, struct session *session)
     session->place = SESSION_NOWHERE;
 }
 
+static struct owed_max room_owed_max(const struct room *room)
+{
+    return (struct owed_max){.bytes = room->options.outbox_bytes_max,
+                             .slices = room->options.outbox_slices_max,
+                             .age_ns = room->options.outbox_age_max_ns};
+}
+
+void room_set_options(struct room *room, const struct room_options *options)
+{
+    bool is_autojoin = room->options.is_autojoin;
+    bool has_new_tick = room->options.tick_ns != options->tick_ns;
+
+    room->options = *options;
+    room->options.is_autojoin = is_autojoin;
+    room->jobs.bytes_max = options->job_bytes_max;
+    for (uint32_t i = 0; i < room->member_count; i++) {
+        room->members[i]->owed_max = room_owed_max(room);
+    }
+    if (has_new_tick) {
+        timer_cancel(&room->engine->timers, &room->tick);
+        room_place_on_grid(room);
+        room_request_flush(room, 0);
+        room_arm_tick(room);
+    }
+}
+
 static void room_enter(struct room *room, struct session *session)
 {
     if (session->close_reason != ROOMD_CLOSE_NONE) {
@@ -210,6 +220,7 @@ static void room_enter(struct room *room, struct session *session)
     }
     session->place = SESSION_IN_ROOM;
     session->user = NULL;
+    session->owed_max = room_owed_max(room);
     room->engine->stats.enters++;
 
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];

@@ -7,7 +7,7 @@
  *        twice.
  *     2. member_count <= seats <= capacity at the time of joining: who may come in is decided once, by seat.
  *     3. transitions (enter, leave) and jobs run in the order in which they were asked for.
- *     4. in a round of flushing, members[0 .. cursor) have pulled everything before round_end; between
+ *     4. in a round of flushing, members[0 .. cursor) have pulled up to the stream's mark; between
  *        rounds all have.
  *     5. a room is on engine->runnable exactly while it has jobs or transitions, on engine->flushing exactly
  *        while a round is under way (has_round) or asked for (wants_round).
@@ -63,7 +63,6 @@ struct room {
     struct timer tick;
     uint64_t grid_ns; /* where this room's ticks lie: at grid_ns + k * tick_ns */
     /* The round of flushing. */
-    uint64_t round_end;     /* how far the round goes, or the last one went */
     uint64_t wanted_end;    /* how far rounds must go before the room rests */
     uint64_t wanted_due_ns; /* the tick that asked for the next round; 0: none did */
     uint32_t cursor;

@@ -1,10 +1,8 @@
 #include "base/check.h"
 #include "room/engine.h"
 #include "room/room.h"
+#include "room/scheduler.h"
 #include "room/session.h"
-
-/* Members written between two looks at the clock. */
-enum { FLUSH_MEMBERS_PER_LOOK = 8 };
 
 void room_request_flush(struct room *room, uint64_t due_ns)
 {
@@ -32,24 +30,24 @@ static void room_begin_round(struct room *room, uint64_t now_ns)
     room->wanted_due_ns = 0;
     room->owes_private = false;
     room->cursor = 0;
-    room->round_end = stream_mark(&room->stream, room->options.early_flush_bytes);
+    stream_mark(&room->stream, room->options.early_flush_bytes);
 }
 
 bool room_is_congested(const struct room *room)
 {
     return list_is_linked(&room->flushing_link) &&
-           room->stream.end - room->round_end > room->options.outbox_bytes_max;
+           room->stream.end - room->stream.mark > room->options.outbox_bytes_max;
 }
 
-/* All members have pulled up to round_end. */
+/* All members have pulled up to the mark. */
 static void room_end_round(struct room *room)
 {
     room->has_round = false;
-    stream_trim(&room->stream, room->round_end);
+    stream_trim(&room->stream, room->stream.mark);
 
-    uint64_t pending = room->stream.end - room->round_end;
+    uint64_t pending = room->stream.end - room->stream.mark;
 
-    if (room->round_end < room->wanted_end || (pending > 0 && room->options.tick_ns == 0) ||
+    if (room->stream.mark < room->wanted_end || (pending > 0 && room->options.tick_ns == 0) ||
         pending >= room->options.early_flush_bytes) {
         room->wants_round = true;
     } else if (pending > 0) {
@@ -73,7 +71,7 @@ bool room_flush_piece(struct room *room, uint64_t until_ns)
     }
     while (room->cursor < room->member_count) {
         room_flush_member(room, room->members[room->cursor++]);
-        if (room->cursor % FLUSH_MEMBERS_PER_LOOK == 0 && clock_now_ns() >= until_ns) {
+        if (room->cursor % FLUSH_SESSIONS_PER_LOOK == 0 && clock_now_ns() >= until_ns) {
             break;
         }
     }
@@ -130,7 +128,7 @@ void room_on_tick(struct timer *timer, uint64_t now_ns)
         room->engine->is_playing = false;
         room_arm_tick(room);
     }
-    if (room->stream.end != room->round_end || room->owes_private) {
+    if (room->stream.end != room->stream.mark || room->owes_private) {
         room_request_flush(room, due_ns);
     }
 }

@@ -31,7 +31,7 @@ static void room_on_append(struct room *room, unsigned flags)
         room_request_flush(room, 0);
     } else if (room->wants_round) {
         return; /* what that round does not take, its end sees to */
-    } else if (room->stream.end - room->round_end >= room->options.early_flush_bytes) {
+    } else if (room->stream.end - room->stream.mark >= room->options.early_flush_bytes) {
         room->engine->stats.flushes_early++;
         room_request_flush(room, 0);
     } else {
@@ -50,6 +50,8 @@ int room_broadcast(struct room *room, uint16_t id, const void *payload, size_t b
     uint8_t *out = stream_reserve(&room->stream, ROOMD_FRAME_HEADER_BYTES + bytes);
 
     if (out == NULL) {
+        room->engine->stats.appends_refused++;
+        engine_on_no_memory(room->engine);
         return -ENOMEM;
     }
     stream_commit(&room->stream, put_packet(out, id, payload, bytes));
@@ -70,6 +72,7 @@ int room_broadcast_except(struct room *room, uint64_t session_id, uint16_t id, c
     bool is_open = session->close_reason == ROOMD_CLOSE_NONE;
 
     if (is_open && reader_pull(reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        engine_on_no_memory(room->engine);
         return -ENOMEM;
     }
 
@@ -92,6 +95,8 @@ int room_broadcast_keyed(struct room *room, uint64_t key, uint16_t id, const voi
     }
     rc = stream_append_keyed(&room->stream, key, packet, put_packet(packet, id, payload, bytes));
     if (rc < 0) {
+        room->engine->stats.appends_refused++;
+        engine_on_no_memory(room->engine);
         return rc;
     }
     room->engine->net.gather.overwritten += (uint64_t)rc;

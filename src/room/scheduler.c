@@ -20,16 +20,32 @@ void scheduler_run(struct engine *engine)
     }
 }
 
+/* Those whose turn did not come are first in the next one. */
+static void scheduler_put_first(struct list *list, struct list *left_over)
+{
+    list_splice(left_over, list);
+    list_splice(list, left_over);
+}
+
 static void scheduler_flush_dirty(struct engine *engine)
 {
+    uint64_t until_ns;
     struct list turn;
     struct list *node;
 
+    if (list_is_empty(&engine->dirty)) {
+        return;
+    }
+    until_ns = clock_now_ns() + FLUSH_PIECE_NS;
     list_init(&turn);
     list_splice(&turn, &engine->dirty);
-    while ((node = list_pop(&turn)) != NULL) {
+    for (uint32_t i = 1; (node = list_pop(&turn)) != NULL; i++) {
         session_flush(LIST_ENTRY(node, struct session, dirty_link));
+        if (i % FLUSH_SESSIONS_PER_LOOK == 0 && clock_now_ns() >= until_ns) {
+            break;
+        }
     }
+    scheduler_put_first(&engine->dirty, &turn);
 }
 
 void scheduler_flush(struct engine *engine)
@@ -54,9 +70,7 @@ void scheduler_flush(struct engine *engine)
         }
         now_ns = clock_now_ns();
     }
-    /* Those whose turn did not come are first in the next one. */
-    list_splice(&turn, &engine->flushing);
-    list_splice(&engine->flushing, &turn);
+    scheduler_put_first(&engine->flushing, &turn);
 }
 
 uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns)

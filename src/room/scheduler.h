@@ -11,6 +11,8 @@ struct engine;
 
 /* How long one room's flush may take before the others, and the next turn's input, get their chance. */
 #define FLUSH_PIECE_NS (1 * NS_PER_MS)
+/* Sessions written between two looks at the clock. */
+enum { FLUSH_SESSIONS_PER_LOOK = 8 };
 /* How long all flushing of one turn may take. */
 #define FLUSH_TURN_NS (2 * NS_PER_MS)
 

@@ -9,10 +9,8 @@
 #include "wire/control.h"
 #include "wire/names.h"
 
-/* What a session that is in no room may be owed: the engine's answers. */
-enum { NOWHERE_OUTBOX_BYTES_MAX = 64 * 1024, NOWHERE_OUTBOX_SLICES_MAX = 1024 };
-#define NOWHERE_OUTBOX_AGE_MAX_NS (10 * NS_PER_S)
-#define BLOCKED_CHECK_NS          (1 * NS_PER_S)
+/* Lines a second for closes of one reason; beyond it they are counted. At debug level all are written. */
+enum { CLOSE_LINES_MAX = 50 };
 
 static void session_refuse(struct engine *engine, int fd, enum roomd_close_reason reason)
 {
@@ -36,7 +34,7 @@ static struct session *session_allocate(struct engine *engine)
     if (session == NULL) {
         return NULL;
     }
-    *session = (struct session){.engine = engine};
+    *session = (struct session){.engine = engine, .owed_max = session_owed_max_nowhere};
     session->id = slots_add(&engine->sessions, session);
     if (session->id == 0) {
         pool_give(&engine->session_pool, session);
@@ -116,7 +114,7 @@ static bool can_be_told(enum roomd_close_reason reason)
     }
 }
 
-static void session_log_close(const struct session *session)
+static void session_log_close(struct session *session)
 {
     char peer[ADDRESS_TEXT_BYTES];
     enum roomd_close_reason reason = session->close_reason;
@@ -124,12 +122,24 @@ static void session_log_close(const struct session *session)
         reason == ROOMD_CLOSE_PEER_CLOSED || reason == ROOMD_CLOSE_RESET || reason == ROOMD_CLOSE_SHUTDOWN;
     enum log_level level = is_ordinary ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 
-    if (log_level_is_on(level)) {
-        log_line(level, "close", "session=%llx player=%u peer=%s room=%s reason=%s owed_bytes=%u",
-                 (unsigned long long)session->id, session->player, conn_peer(&session->conn, peer),
-                 session->room != NULL ? session->room->name : "-", close_reason_name(reason),
-                 session->conn.reader.outbox.bytes);
+    struct close_log *log = &session->engine->close_logs[reason];
+
+    if (!log_level_is_on(level)) {
+        return;
     }
+    if (session->engine->now_ns - log->since_ns >= NS_PER_S) {
+        log->since_ns = session->engine->now_ns;
+        log->lines = 0;
+    }
+    if (log->lines++ >= CLOSE_LINES_MAX && !log_level_is_on(LOG_LEVEL_DEBUG)) {
+        log->held++;
+        return;
+    }
+    log_line(level, "close", "session=%llx player=%u peer=%s room=%s reason=%s owed_bytes=%u held=%llu",
+             (unsigned long long)session->id, session->player, conn_peer(&session->conn, peer),
+             session->room != NULL ? session->room->name : "-", close_reason_name(reason),
+             session->conn.reader.outbox.bytes, (unsigned long long)log->held);
+    log->held = 0;
 }
 
 /* Gives up the way into or out of rooms; what is in a room leaves by the room's queue. */
@@ -141,16 +151,15 @@ static void session_quit_rooms(struct session *session)
     }
     if (session->place == SESSION_IN_ROOM) {
         session->place = SESSION_LEAVING;
-        session->leave_reason = ROOMD_LEAVE_DISCONNECTED;
         room_push_transition(session->room, session);
     }
     if (session->place == SESSION_LEAVING) {
+        session->leave_reason = ROOMD_LEAVE_DISCONNECTED;
         reader_unfollow(&session->conn.reader, &session->room->stream);
     }
 }
 
-/* Nothing is to be read from it or written to it any more. */
-static void session_end(struct session *session)
+void session_end(struct session *session)
 {
     if (session->is_ended) {
         return;
@@ -179,7 +188,7 @@ static void session_put_kick(struct session *session, const char *text)
     list_remove(&session->wait_link);
     list_remove(&session->deadline_link);
     session_mark_dirty(session);
-    if (engine->limits.linger_ns > 0) {
+    if (engine->limits.linger_ns > 0 && !engine->is_stopping) {
         session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
     }
     if (conn_resume(&session->conn, &engine->net) < 0) {
@@ -291,21 +300,38 @@ int session_send(struct session *session, const void *frame, size_t bytes)
     if (session->close_reason != ROOMD_CLOSE_NONE) {
         return -ENOENT;
     }
+    if (session_owes_too_much(session, bytes)) {
+        if (session->conn.is_blocked) {
+            session_close(session, ROOMD_CLOSE_SLOW, NULL);
+            return -ENOENT;
+        }
+        session_mark_dirty(session);
+        return -ENOBUFS;
+    }
 
     int rc = reader_send(&session->conn.reader, &engine->net.gather,
                          is_member ? &session->room->private_stream : &engine->private_stream, frame, bytes,
                          engine->now_ns);
 
     if (rc < 0) {
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        engine_on_no_memory(engine);
     }
     return rc;
 }
 
 void session_send_control(struct session *session, const void *frame, size_t bytes)
 {
-    if (session->has_hello && session_send(session, frame, bytes) == 0) {
+    if (!session->has_hello) {
+        return;
+    }
+
+    int rc = session_send(session, frame, bytes);
+
+    if (rc == 0) {
         session_mark_dirty(session);
+    } else if (rc != -ENOENT) {
+        session_close(session, ROOMD_CLOSE_NO_MEMORY,
+                      NULL); /* an answer that is lost would leave the client waiting */
     }
 }
 
@@ -313,37 +339,27 @@ void session_send_error(struct session *session, enum roomd_error code, const ch
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
-    session->engine->stats.errors_sent++;
+    session->engine->stats.errors_sent += session->has_hello;
     session_send_control(session, frame, control_put_error(frame, code, text));
-}
-
-/* Closes a session that reads more slowly than it is written to. */
-static void session_check_outbox(struct session *session)
-{
-    const struct outbox *outbox = &session->conn.reader.outbox;
-    const struct room_options *options = session->room != NULL ? &session->room->options : NULL;
-    uint32_t bytes_max = options != NULL ? options->outbox_bytes_max : NOWHERE_OUTBOX_BYTES_MAX;
-    uint32_t slices_max = options != NULL ? options->outbox_slices_max : NOWHERE_OUTBOX_SLICES_MAX;
-    uint64_t age_max_ns = options != NULL ? options->outbox_age_max_ns : NOWHERE_OUTBOX_AGE_MAX_NS;
-    uint64_t oldest_ns = outbox_oldest_ns(outbox);
-
-    if (outbox->bytes > bytes_max || outbox->slices > slices_max ||
-        (oldest_ns < session->engine->now_ns && session->engine->now_ns - oldest_ns > age_max_ns)) {
-        session_close(session, ROOMD_CLOSE_SLOW, NULL);
-    }
 }
 
 /*
  * A kicked session whose outbox is written says FIN, so that the client reads S_KICK and then the end. Without linger
- * one try to write it is all there is.
+ * one try to write it is all there is; in a shutdown what is owed has until the shutdown's own deadline.
  */
 static void session_finish_kick(struct session *session)
 {
-    if (!session->has_fin && outbox_is_empty(&session->conn.reader.outbox)) {
+    struct engine *engine = session->engine;
+    bool is_written = outbox_is_empty(&session->conn.reader.outbox);
+
+    if (is_written && !session->has_fin) {
         session->has_fin = true;
         conn_finish_writing(&session->conn);
+        if (engine->is_stopping && engine->limits.linger_ns > 0) {
+            session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
+        }
     }
-    if (session->engine->limits.linger_ns == 0) {
+    if (engine->limits.linger_ns == 0 && (is_written || !engine->is_stopping)) {
         session_end(session);
     }
 }
@@ -364,19 +380,14 @@ void session_flush(struct session *session)
                           rc == -EPIPE || rc == -ECONNRESET ? ROOMD_CLOSE_RESET : ROOMD_CLOSE_IO_ERROR, NULL);
             return;
         }
+        if (!conn->is_blocked && !outbox_is_empty(&conn->reader.outbox)) {
+            session_mark_dirty(session); /* its share of this turn is used up, nothing worse */
+        }
     }
     if (session->is_kicked) {
         session_finish_kick(session);
-        return;
-    }
-    if (!outbox_is_empty(&conn->reader.outbox)) {
-        if (!list_is_linked(&session->blocked_link)) {
-            list_push(&engine->blocked, &session->blocked_link);
-            if (!timer_is_armed(&engine->blocked_timer)) {
-                timer_arm(&engine->timers, &engine->blocked_timer, engine->now_ns + BLOCKED_CHECK_NS);
-            }
-        }
-        session_check_outbox(session);
+    } else {
+        session_check_owed(session);
     }
 }
 
@@ -389,85 +400,5 @@ void session_resume(struct session *session)
 {
     if (session->is_paused && !list_is_linked(&session->wait_link)) {
         list_push(&session->engine->resumable, &session->wait_link);
-    }
-}
-
-static void engine_arm_deadline_timer(struct engine *engine)
-{
-    uint64_t first_ns = UINT64_MAX;
-    struct list *lists[] = {&engine->partial, &engine->lingering};
-
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        if (!list_is_empty(lists[i])) {
-            const struct session *session = LIST_ENTRY(lists[i]->next, struct session, deadline_link);
-
-            first_ns = session->deadline_ns < first_ns ? session->deadline_ns : first_ns;
-        }
-    }
-    if (first_ns != UINT64_MAX) {
-        timer_arm(&engine->timers, &engine->deadline_timer, first_ns);
-    }
-}
-
-void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns)
-{
-    list_remove(&session->deadline_link);
-    if (deadline_ns == 0) {
-        return;
-    }
-    session->deadline_ns = deadline_ns;
-    list_push(list, &session->deadline_link);
-    if (timer_is_armed(&session->engine->deadline_timer) &&
-        session->engine->deadline_timer.due_ns <= deadline_ns) {
-        return;
-    }
-    timer_arm(&session->engine->timers, &session->engine->deadline_timer, deadline_ns);
-}
-
-/* The first of a list whose deadline has passed, taken off; NULL when there is none. */
-static struct session *pop_overdue(struct list *list, uint64_t now_ns)
-{
-    if (list_is_empty(list)) {
-        return NULL;
-    }
-
-    struct session *session = LIST_ENTRY(list->next, struct session, deadline_link);
-
-    if (session->deadline_ns > now_ns) {
-        return NULL;
-    }
-    list_remove(&session->deadline_link);
-    return session;
-}
-
-void session_check_deadlines(struct timer *timer, uint64_t now_ns)
-{
-    struct engine *engine = LIST_ENTRY(timer, struct engine, deadline_timer);
-    struct session *session;
-
-    while ((session = pop_overdue(&engine->lingering, now_ns)) != NULL) {
-        session_end(session);
-    }
-    while ((session = pop_overdue(&engine->partial, now_ns)) != NULL) {
-        session_close(session, ROOMD_CLOSE_FRAME_TIMEOUT, NULL);
-    }
-    engine_arm_deadline_timer(engine);
-}
-
-void session_check_blocked(struct timer *timer, uint64_t now_ns)
-{
-    struct engine *engine = LIST_ENTRY(timer, struct engine, blocked_timer);
-
-    LIST_FOR_EACH_SAFE (node, after, &engine->blocked) {
-        struct session *session = LIST_ENTRY(node, struct session, blocked_link);
-
-        if (outbox_is_empty(&session->conn.reader.outbox)) {
-            list_remove(node);
-        } else if (!session->is_kicked) {
-            session_check_outbox(session);
-        }
-    }
-    if (!list_is_empty(&engine->blocked)) {
-        timer_arm(&engine->timers, timer, now_ns + BLOCKED_CHECK_NS);
     }
 }

@@ -39,6 +39,13 @@ struct room;
 
 enum session_place { SESSION_NOWHERE, SESSION_ENTERING, SESSION_IN_ROOM, SESSION_LEAVING };
 
+/* How far a client may fall behind before it is found slow. */
+struct owed_max {
+    uint32_t bytes;
+    uint32_t slices;
+    uint64_t age_ns;
+};
+
 struct session {
     struct conn conn;
     struct engine *engine;
@@ -48,6 +55,7 @@ struct session {
     uint64_t id;
     uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
     uint64_t transition_after; /* jobs of the room that come before the transition */
+    struct owed_max owed_max;  /* its room's; of the room that it left until all is written */
     uint32_t player;
     uint32_t member; /* index in room->members */
     struct list dirty_link;
@@ -62,6 +70,7 @@ struct session {
     bool is_paused;
     bool is_kicked; /* told S_KICK: what it sends is thrown away */
     bool is_muted;  /* closed by the content: what it had sent and has not run yet is not run */
+    bool is_owing;  /* paused until the client has read more of what it asked for */
     bool has_fin;   /* kicked, and all is written */
     bool is_ended;
 };
@@ -94,8 +103,9 @@ enum roomd_error session_leave(struct session *session);
 void session_settle(struct session *session);
 
 /*
- * A whole frame for this session alone, behind all that it should have seen before. It leaves with the next
- * flush that reaches the session. 0, or -errno and the session is being closed; -ENOENT when it already is.
+ * A whole frame for this session alone, behind all that it should have seen before. It leaves with the next flush
+ * that reaches the session. 0; -ENOENT: it is being closed, by this very call when its socket takes no more and it
+ * owes too much; -ENOBUFS: it is owed as much as it may be until it has been flushed; -ENOMEM.
  */
 int session_send(struct session *session, const void *frame, size_t bytes);
 /* An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn. */
@@ -115,9 +125,20 @@ void session_flush(struct session *session);
 void session_pause(struct session *session);
 void session_resume(struct session *session);
 
+/* Nothing is to be read from it or written to it any more: what session_close comes to in the end. */
+void session_end(struct session *session);
+
+/* What it is held to (session_limits.c). */
+extern const struct owed_max session_owed_max_nowhere;
+/* Whether `more_bytes` more would be more than it may be owed. */
+bool session_owes_too_much(const struct session *session, size_t more_bytes);
+/* Before a large answer is made: true, and it is paused until it has read, when much waits for it already. */
+bool session_wait_to_be_read(struct session *session);
+/* After a write: goes on reading, or closes it when its socket takes no more and it is owed too much. */
+void session_check_owed(struct session *session);
 /*
- * Sets, or with 0 takes off, the time by which a kept partial frame must be whole, or a lingering session
- * gone.
+ * Sets, or with 0 takes off, the time by which a kept partial frame must be whole (engine->partial), or a lingering
+ * session gone (engine->lingering).
  */
 void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns);
 /* Timer callbacks of the engine. */

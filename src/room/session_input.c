@@ -98,12 +98,15 @@ static void session_take_control(struct session *session, const struct frame *fr
     }
 }
 
-/* False: the room's queue is full, and the frame has not been taken. */
+/* False: the room's queue is full, or the client has answers to read first; the frame has not been taken. */
 static bool session_take_frame(struct session *session, const struct frame *frame)
 {
     struct engine_stats *stats = &session->engine->stats;
 
     if (frame->id >= ROOMD_ENGINE_ID_FIRST) {
+        if (frame->id == ROOMD_C_ROOMS && session_wait_to_be_read(session)) {
+            return false; /* four bytes that ask for many thousand */
+        }
         stats->packets_in++;
         session_take_control(session, frame);
         return true;
@@ -151,7 +154,7 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
     if (session->close_reason != ROOMD_CLOSE_NONE) {
         return;
     }
-    if (taken < size && conn_keep(&session->conn, data + taken, size - taken) < 0) {
+    if (taken < size && conn_keep(&session->conn, &engine->net, data + taken, size - taken) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return;
     }
@@ -167,11 +170,11 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
 }
 
 /* What a kicked client still sends is read and thrown away, so that the close does not become a reset. */
-static void session_discard_input(struct session *session)
+static void session_discard_input(struct session *session, bool has_hung_up)
 {
     ssize_t got = conn_read(&session->conn, &session->engine->net);
 
-    if (got <= 0 && got != -EAGAIN) {
+    if ((got <= 0 && got != -EAGAIN) || (got == -EAGAIN && has_hung_up)) {
         session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL);
     }
 }
@@ -209,7 +212,7 @@ void session_on_ready(struct source *source, uint32_t events)
         return;
     }
     if (session->is_kicked) {
-        session_discard_input(session);
+        session_discard_input(session, has_hung_up);
     } else if (session->is_paused || session->engine->is_stopping) {
         if (conn_pause(conn, &session->engine->net, events) < 0) {
             session_close(session, ROOMD_CLOSE_IO_ERROR, NULL);

@@ -26,8 +26,3 @@ enum frame_result frame_next(struct frame_cursor *cursor, uint32_t frame_bytes_m
     cursor->pos += frame_bytes;
     return FRAME_OK;
 }
-
-size_t frame_bytes_wanted(const uint8_t *data, size_t size)
-{
-    return size < SIZE_FIELD_BYTES ? SIZE_FIELD_BYTES : roomd_get_u16(data);
-}

@@ -45,13 +45,6 @@ enum frame_result {
  */
 enum frame_result frame_next(struct frame_cursor *cursor, uint32_t frame_bytes_max, struct frame *frame);
 
-/*
- * How many bytes the frame that begins at `data` has in all, or 2 (its size field) while fewer than 2 are
- * there. Meant for what is left after FRAME_MORE, where it is always more than `size` and at most
- * frame_bytes_max or 2.
- */
-size_t frame_bytes_wanted(const uint8_t *data, size_t size);
-
 /* Writes the ROOMD_FRAME_HEADER_BYTES that go before a payload of at most ROOMD_PAYLOAD_BYTES_MAX. */
 static inline void frame_put_header(uint8_t *out, uint16_t id, size_t payload_bytes)
 {

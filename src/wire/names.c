@@ -16,56 +16,43 @@
         LOWER4(s, 0), LOWER4(s, 4), LOWER4(s, 8), LOWER4(s, 12), LOWER4(s, 16), LOWER4(s, 20)                \
     }
 
-struct entry {
-    char name[NAME_BYTES]; /* empty where the table has a gap */
-    const char *text;
+struct close_reason {
+    char name[NAME_BYTES];
+    const char *text; /* NULL where the table has a gap */
 };
 
 #define FITS(number, name, text) _Static_assert(sizeof(#name) <= NAME_BYTES, #name " outgrows NAME_BYTES");
 ROOMD_CLOSE_REASONS(FITS)
-ROOMD_ERRORS(FITS)
 
-#define ENTRY(number, name, text) [number] = {LOWER24(#name), text},
-static const struct entry close_reasons[] = {[ROOMD_CLOSE_NONE] = {"none", "none"},
-                                             ROOMD_CLOSE_REASONS(ENTRY)};
-static const struct entry errors[] = {[ROOMD_ERROR_NONE] = {"none", "none"}, ROOMD_ERRORS(ENTRY)};
+#define REASON(number, name, text) [number] = {LOWER24(#name), text},
+static const struct close_reason close_reasons[ROOMD_CLOSE_REASON_COUNT] = {
+    [ROOMD_CLOSE_NONE] = {"none", "none"}, ROOMD_CLOSE_REASONS(REASON)};
 
-#define LEAVE(name) [ROOMD_LEAVE_##name] = {LOWER24(#name), ""}
-static const struct entry leave_reasons[] = {
-    [0] = {"none", "none"}, LEAVE(ASKED), LEAVE(MOVED), LEAVE(DISCONNECTED), LEAVE(ROOM_CLOSED)};
+#define ERROR(number, name, text) [number] = (text),
+static const char *const error_texts[ROOMD_ERROR_COUNT] = {[ROOMD_ERROR_NONE] = "none", ROOMD_ERRORS(ERROR)};
 
-static const struct entry *entry_find(const struct entry *entries, size_t count, size_t number)
+static const struct close_reason *close_reason_find(enum roomd_close_reason reason)
 {
-    static const struct entry unknown = {"unknown", "unknown"};
+    static const struct close_reason unknown = {"unknown", "unknown"};
+    unsigned int number = (unsigned int)reason; /* a negative number becomes one that is out of range */
 
-    return number < count && entries[number].name[0] != '\0' ? &entries[number] : &unknown;
+    return number < ROOMD_CLOSE_REASON_COUNT && close_reasons[number].text != NULL ? &close_reasons[number]
+                                                                                   : &unknown;
 }
-
-/* Through unsigned: a negative number becomes one that is out of range. */
-#define FIND(entries, number)                                                                                \
-    entry_find(entries, sizeof(entries) / sizeof(entries)[0], (unsigned int)(number))
 
 const char *close_reason_name(enum roomd_close_reason reason)
 {
-    return FIND(close_reasons, reason)->name;
+    return close_reason_find(reason)->name;
 }
 
 const char *close_reason_text(enum roomd_close_reason reason)
 {
-    return FIND(close_reasons, reason)->text;
-}
-
-const char *error_name(enum roomd_error code)
-{
-    return FIND(errors, code)->name;
+    return close_reason_find(reason)->text;
 }
 
 const char *error_text(enum roomd_error code)
 {
-    return FIND(errors, code)->text;
-}
+    unsigned int number = (unsigned int)code;
 
-const char *leave_reason_name(enum roomd_leave_reason reason)
-{
-    return FIND(leave_reasons, reason)->name;
+    return number < ROOMD_ERROR_COUNT && error_texts[number] != NULL ? error_texts[number] : "unknown";
 }

@@ -258,7 +258,7 @@ static void what_is_kept_comes_before_what_is_read(void **state)
     say("abc");
     assert_int_equal(conn_read(conn, net), 3);
     assert_memory_equal(net->scratch, "abc", 3);
-    assert_int_equal(conn_keep(conn, net->scratch + 1, 2), 0);
+    assert_int_equal(conn_keep(conn, net, net->scratch + 1, 2), 0);
     memset(net->scratch, '?', sizeof(net->scratch)); /* another connection's read */
     assert_int_equal(conn_read(conn, net), -EAGAIN);
     assert_int_equal(conn->kept_bytes, 2); /* nothing came: still kept */
@@ -266,13 +266,13 @@ static void what_is_kept_comes_before_what_is_read(void **state)
     assert_int_equal(conn_read(conn, net), 5);
     assert_memory_equal(net->scratch, "bcdef", 5);
     assert_null(conn->kept); /* invariant 1 */
-    assert_int_equal(conn_keep(conn, net->scratch, 5), 0);
+    assert_int_equal(conn_keep(conn, net, net->scratch, 5), 0);
     memset(net->scratch, '?', sizeof(net->scratch));
     assert_int_equal(conn_reread(conn, net), 5);
     assert_memory_equal(net->scratch, "bcdef", 5);
     assert_null(conn->kept);
     assert_int_equal(conn_reread(conn, net), 0);
-    assert_int_equal(conn_keep(conn, net->scratch, 1), 0);
+    assert_int_equal(conn_keep(conn, net, net->scratch, 1), 0);
     hang_up();
     assert_int_equal(conn_read(conn, net), 0); /* and what is kept is freed by the close */
 }
@@ -289,7 +289,7 @@ static void one_read_is_bounded(void **state)
     memset(bytes, 'r', sizeof(bytes));
     assert_int_equal(send(the_link->other, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
     memset(net->scratch, 'k', sizeof(net->scratch));
-    assert_int_equal(conn_keep(conn, net->scratch, kept_max), 0);
+    assert_int_equal(conn_keep(conn, net, net->scratch, kept_max), 0);
     assert_int_equal(conn_read(conn, net), kept_max + NET_READ_BYTES);
     assert_int_equal(net->scratch[0], 'k');
     assert_int_equal(net->scratch[kept_max - 1], 'k');

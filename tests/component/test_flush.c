@@ -310,7 +310,7 @@ static void a_congested_room_runs_no_more_jobs_until_it_is_flushed(void **state)
     for (int turn = 0; turn < 1000 && stage_of(room)->packets < PACKETS; turn++) {
         fixture_play(fixture);
 
-        uint64_t unflushed = room->stream.end - room->round_end;
+        uint64_t unflushed = room->stream.end - room->stream.mark;
 
         unflushed_max = unflushed > unflushed_max ? unflushed : unflushed_max;
         fixture_flush(fixture);

@@ -345,7 +345,7 @@ static void a_reader_in_no_room_is_bounded(void **state)
         player_send_bytes(one, ping, sizeof(ping));
         fixture_settle(fixture);
     }
-    assert_in_range(asked, 1000, 10000);
+    assert_in_range(asked, 10000, 19999);
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 1);
 }
 

@@ -293,7 +293,7 @@ static void bounded_rounds_leave_nothing_behind(void **state)
 
     stage_run(fixture, room, urgent_at, &urgent[1]);
     assert_int_equal(count_notes(one), 25);
-    assert_int_equal(room->stream.end, room->round_end);
+    assert_int_equal(room->stream.end, room->stream.mark);
 }
 
 static void a_changed_tick_holds_from_now_on(void **state)

@@ -55,13 +55,19 @@ static void receiver_add(struct receiver *receiver, struct event event)
     receiver->count++;
 }
 
+/* The bytes of the whole frame that begins at `data`, or of its size field while that is not there. */
+static size_t bytes_wanted(const uint8_t *data, size_t size)
+{
+    return size < 2 ? 2 : roomd_get_u16(data);
+}
+
 /* What must hold of what is left after FRAME_MORE. */
 static void check_partial(const uint8_t *data, size_t size, uint32_t frame_bytes_max)
 {
-    const size_t wanted = frame_bytes_wanted(data, size);
+    const size_t wanted = bytes_wanted(data, size);
 
     CHECK(wanted > size);
-    CHECK(size < 2 ? wanted == 2 : wanted >= ROOMD_FRAME_HEADER_BYTES && wanted <= frame_bytes_max);
+    CHECK(size < 2 || (wanted >= ROOMD_FRAME_HEADER_BYTES && wanted <= frame_bytes_max));
 }
 
 /* Takes the frames out of `data`, which is exactly `size` bytes of heap; returns how many bytes they were. */
@@ -141,12 +147,11 @@ static void feed_cut(struct receiver *receiver, const uint8_t *stream, size_t si
     receiver_feed(receiver, stream + cut, size - cut);
 }
 
-/* In reads that bring just what frame_bytes_wanted asks for: a reader that never holds more than one frame.
- */
+/* In reads that bring just what the frame at hand lacks: a reader that never holds more than one frame. */
 static void feed_wanted(struct receiver *receiver, const uint8_t *stream, size_t size)
 {
     for (size_t pos = 0; pos < size && !receiver->is_dead;) {
-        const size_t wanted = frame_bytes_wanted(receiver->kept, receiver->kept_bytes) - receiver->kept_bytes;
+        const size_t wanted = bytes_wanted(receiver->kept, receiver->kept_bytes) - receiver->kept_bytes;
         const size_t bytes = wanted < size - pos ? wanted : size - pos;
 
         receiver_feed(receiver, stream + pos, bytes);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the README claims and a program can check: its list of config keys is the one that roomd prints, every close
-# reason is explained, every file that it links exists, and its Python client works when it is pasted.
+# What the README claims and a program can check: nothing is left to be filled in, its list of config keys is the one
+# that roomd prints, every close reason is explained, every file that it links exists, and its Python client works
+# when it is pasted.
 # Arguments: the source directory, the build directory.
 set -euo pipefail
 
@@ -13,6 +14,11 @@ fail() {
     echo "README.md: $1"
     failed=1
 }
+
+# Places to be filled in are marked like @@FIGURES@@.
+while IFS= read -r place; do
+    fail "line $place is still to be filled in"
+done < <(grep -n '@@' "$readme")
 
 # The keys, both ways.
 keys=$("$build_dir/roomd" --help-markdown)

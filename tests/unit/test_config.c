@@ -135,7 +135,6 @@ static const struct bad_file {
     /* flags and choices */
     {"[room a]\nautojoin = true\n", "t.conf:2: autojoin = true: not yes or no"},
     {"[room a]\nsuffix = Yes\n", "t.conf:2: suffix = Yes: not yes or no"},
-    {"[room a]\nslow = skip\n", "t.conf:2: slow = skip: must be kick"},
     {"[server]\nlog = loud\n", "t.conf:2: log = loud: not one of alert, error, warn, info, debug"},
     /* addresses */
     {"[server]\nlisten = 7777\n", ADDRESS_REFUSAL("7777", "not an address")},
@@ -168,6 +167,11 @@ static const struct bad_file {
      "t.conf:2: job_bytes_max = 64KiB: below 4 x frame_max, 262140"},
     {"[server]\nframe_max = 32KiB\n[room a]\n[room b]\njob_bytes_max = 131071\n",
      "t.conf:5: job_bytes_max = 131071: below 4 x frame_max, 131072"},
+    {"[room a]\n[room b]\nearly_flush = 4194305\n[room c]\nearly_flush = 8MiB\n",
+     "t.conf:2: [room b] early_flush = 4194305: above outbox_bytes_max, 4MiB"},
+    {"[room a]\noutbox_bytes_max = 1GiB\n[room b]\nearly_flush = 96KiB\ntick = 1s\noutbox_bytes_max = "
+     "64KiB\n",
+     "t.conf:3: [room b] early_flush = 96KiB: above outbox_bytes_max, 64KiB"},
 };
 
 static void test_bad_files(void **state)
@@ -311,6 +315,12 @@ static void test_values_at_their_very_limit(void **state)
     assert_int_equal(config.rooms[0].job_bytes_max, 4 * config.server.frame_bytes_max);
     assert_int_equal(config.server.listen_count, 2);
     assert_int_equal(strlen(config.server.listen[1]), strlen("unix:") + 107);
+    config_fini(&config);
+    parse_good(&config, "[room a]\nearly_flush = 64MiB\noutbox_bytes_max = 64MiB\n"
+                        "[room b]\noutbox_bytes_max = 64KiB\n[room c]\nearly_flush = 4MiB\n");
+    for (uint32_t i = 0; i < config.room_count; i++) {
+        assert_int_equal(config.rooms[i].early_flush_bytes, config.rooms[i].outbox_bytes_max);
+    }
     config_fini(&config);
 }
 

@@ -157,31 +157,6 @@ static void times_is_as_good_as_repeating(void **state)
     assert_memory_equal(&once, &often, sizeof(once));
 }
 
-static void a_merge_is_as_good_as_one(void **state)
-{
-    struct histogram all;
-    struct histogram parts[2];
-    struct histogram empty;
-
-    (void)state;
-    histogram_init(&all);
-    histogram_init(&parts[0]);
-    histogram_init(&parts[1]);
-    histogram_init(&empty);
-    for (uint64_t i = 0; i < 5000; i++) {
-        uint64_t value = hash_u64(i) >> (i % 60);
-
-        histogram_record(&all, value, 1);
-        histogram_record(&parts[i % 3 == 0], value, 1);
-    }
-    histogram_merge(&parts[0], &parts[1]);
-    assert_memory_equal(&parts[0], &all, sizeof(all));
-    histogram_merge(&parts[0], &empty);
-    assert_memory_equal(&parts[0], &all, sizeof(all));
-    histogram_merge(&empty, &all);
-    assert_memory_equal(&empty, &all, sizeof(all));
-}
-
 static void values_above_the_range_count_as_its_end(void **state)
 {
     struct histogram histogram;
@@ -206,7 +181,6 @@ int main(void)
         cmocka_unit_test(edges_of_powers_of_two_keep_the_bound),
         cmocka_unit_test(random_values_keep_the_bound),
         cmocka_unit_test(times_is_as_good_as_repeating),
-        cmocka_unit_test(a_merge_is_as_good_as_one),
         cmocka_unit_test(values_above_the_range_count_as_its_end),
     };
 
