@@ -54,7 +54,7 @@ enum { ROOMD_JOB_PAYLOAD_BYTES_MAX = 256 }; /* of push and push_after */
  *     -ENOENT    no such player in this room (any more)
  *     -EINVAL    a packet id that is the engine's
  *     -EMSGSIZE  a payload over ROOMD_PAYLOAD_BYTES_MAX
- *     -ENOBUFS   (send) the player is owed as much as it may be, until the next flush: nothing was sent
+ *     -ENOBUFS   (send, refuse) the player is owed as much as it may be, until the next flush: nothing was sent
  *     -ENOMEM    no memory: nothing was sent
  * `payload` is copied before they return.
  */

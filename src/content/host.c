@@ -10,6 +10,7 @@
 #include "room/job_timer.h"
 #include "room/room.h"
 #include "room/session.h"
+#include "wire/control.h"
 
 static const struct roomd_content *const bundled[] = {&roomd_content_chat};
 
@@ -48,6 +49,10 @@ static int host_refuse(struct roomd_room *room, uint64_t id, enum roomd_error co
 
     if (session == NULL) {
         return -ENOENT;
+    }
+    if (session_owes_too_much(session, CONTROL_FRAME_BYTES_MAX)) {
+        session_mark_dirty(session);
+        return -ENOBUFS;
     }
     session_send_error(session, code, text);
     return 0;

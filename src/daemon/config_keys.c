@@ -67,7 +67,7 @@ const struct config_key config_keys[] = {
               "time that a kicked connection gets to read its S_KICK")},
     {DURATION(SERVER, "shutdown_timeout", shutdown_timeout_ns, "5s", 0, 10 * M, RELOADABLE,
               "time that a shutdown gets to flush and close; then the rest is cut off")},
-    {BYTES(SERVER, "chunk_size", chunk_bytes, "16KiB", 4 * KIB, MIB, FIXED,
+    {BYTES(SERVER, "chunk_size", chunk_bytes, "64KiB", 4 * KIB, MIB, FIXED,
            "bytes of one chunk of a stream")},
     {BYTES(SERVER, "chunk_memory_max", chunk_memory_bytes_max, "256MiB", MIB, 64 * GIB, FIXED,
            "memory that all chunks together may take")},

@@ -35,7 +35,7 @@ static struct session *engine_find_fattest(struct engine *engine)
     LIST_FOR_EACH (node, &engine->blocked) {
         struct session *session = LIST_ENTRY(node, struct session, blocked_link);
 
-        if (session->close_reason == ROOMD_CLOSE_NONE &&
+        if (session->conn.is_blocked && session->close_reason == ROOMD_CLOSE_NONE &&
             (fattest == NULL || session->conn.reader.outbox.bytes > fattest->conn.reader.outbox.bytes)) {
             fattest = session;
         }
@@ -53,7 +53,8 @@ void engine_on_no_memory(struct engine *engine)
             (unsigned long long)engine->net.gather.chunks.memory_bytes, engine->net.gather.blocks.used,
             fattest == NULL ? 0 : fattest->conn.reader.outbox.bytes, (unsigned long long)held);
     }
-    if (fattest != NULL) {
+    /* When somebody has ended, memory comes back at the end of this turn: one at a time. */
+    if (fattest != NULL && list_is_empty(&engine->ended)) {
         session_close(fattest, ROOMD_CLOSE_SLOW, NULL);
     }
 }

@@ -292,11 +292,23 @@ void session_settle(struct session *session)
     }
 }
 
-int session_send(struct session *session, const void *frame, size_t bytes)
+/* Behind all that it should have seen before. 0 or -ENOMEM. */
+static int session_push(struct session *session, const void *frame, size_t bytes)
 {
     struct engine *engine = session->engine;
     bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
+    int rc = reader_send(&session->conn.reader, &engine->net.gather,
+                         is_member ? &session->room->private_stream : &engine->private_stream, frame, bytes,
+                         engine->now_ns);
 
+    if (rc < 0) {
+        engine_on_no_memory(engine);
+    }
+    return rc;
+}
+
+int session_send(struct session *session, const void *frame, size_t bytes)
+{
     if (session->close_reason != ROOMD_CLOSE_NONE) {
         return -ENOENT;
     }
@@ -308,39 +320,34 @@ int session_send(struct session *session, const void *frame, size_t bytes)
         session_mark_dirty(session);
         return -ENOBUFS;
     }
-
-    int rc = reader_send(&session->conn.reader, &engine->net.gather,
-                         is_member ? &session->room->private_stream : &engine->private_stream, frame, bytes,
-                         engine->now_ns);
-
-    if (rc < 0) {
-        engine_on_no_memory(engine);
-    }
-    return rc;
+    return session_push(session, frame, bytes);
 }
 
-void session_send_control(struct session *session, const void *frame, size_t bytes)
+bool session_send_control(struct session *session, const void *frame, size_t bytes)
 {
-    if (!session->has_hello) {
-        return;
+    if (!session->has_hello || session->close_reason != ROOMD_CLOSE_NONE) {
+        return false;
     }
-
-    int rc = session_send(session, frame, bytes);
-
-    if (rc == 0) {
-        session_mark_dirty(session);
-    } else if (rc != -ENOENT) {
+    /* What the content may not add to, an answer may: it is asked for, and one read asks for little. */
+    if (session->conn.is_blocked && session_owes_too_much(session, bytes)) {
+        session_close(session, ROOMD_CLOSE_SLOW, NULL);
+        return false;
+    }
+    if (session_push(session, frame, bytes) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY,
-                      NULL); /* an answer that is lost would leave the client waiting */
+                      NULL); /* a lost answer would leave the client waiting */
+        return false;
     }
+    session_mark_dirty(session);
+    return true;
 }
 
 void session_send_error(struct session *session, enum roomd_error code, const char *text)
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
-    session->engine->stats.errors_sent += session->has_hello;
-    session_send_control(session, frame, control_put_error(frame, code, text));
+    session->engine->stats.errors_sent +=
+        session_send_control(session, frame, control_put_error(frame, code, text));
 }
 
 /*

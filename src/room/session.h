@@ -108,8 +108,11 @@ void session_settle(struct session *session);
  * owes too much; -ENOBUFS: it is owed as much as it may be until it has been flushed; -ENOMEM.
  */
 int session_send(struct session *session, const void *frame, size_t bytes);
-/* An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn. */
-void session_send_control(struct session *session, const void *frame, size_t bytes);
+/*
+ * An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn. False: it is not
+ * sent, and the session is being closed, or never said C_HELLO.
+ */
+bool session_send_control(struct session *session, const void *frame, size_t bytes);
 /* S_ERROR, likewise. `text` NULL: the code's own. */
 void session_send_error(struct session *session, enum roomd_error code, const char *text);
 

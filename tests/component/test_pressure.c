@@ -4,21 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/report.h"
+
 enum { NOTE = 100 };
 
 static uint8_t payload[ROOMD_PAYLOAD_BYTES_MAX];
-
-static struct player *enter_narrow(struct fixture *fixture, const char *room)
-{
-    struct player *player = fixture_connect_narrow(fixture, 1);
-
-    player_hello(player);
-    player_join(player, room);
-    fixture_settle(fixture);
-    player_expect_welcome(player);
-    player_expect_joined(player, room);
-    return player;
-}
 
 static enum roomd_packet_result take_numbered(struct stage *stage, uint64_t session, uint16_t id,
                                               const uint8_t *bytes, size_t size)
@@ -221,7 +211,7 @@ static void a_reader_that_stopped_is_bounded_in_bytes(void **state)
     options.outbox_age_max_ns = 600 * NS_PER_S;
     room = fixture_room(fixture, "room", &options);
 
-    struct player *slow = enter_narrow(fixture, "room");
+    struct player *slow = fixture_enter_narrow(fixture, "room", 1);
     struct player *quick = fixture_enter(fixture, "room");
 
     sent = broadcast_until_gone(fixture, room, slow, quick, 500);
@@ -239,7 +229,7 @@ static void a_reader_that_stopped_is_bounded_in_slices(void **state)
     options.outbox_age_max_ns = 600 * NS_PER_S;
     room = fixture_room(fixture, "room", &options);
 
-    struct player *slow = enter_narrow(fixture, "room");
+    struct player *slow = fixture_enter_narrow(fixture, "room", 1);
     struct player *quick = fixture_enter(fixture, "room");
     uint32_t turns = 0;
 
@@ -258,7 +248,7 @@ static void a_reader_that_stopped_is_bounded_in_age(void **state)
 {
     struct fixture *fixture = *state;
     struct room *room = fixture_room(fixture, "room", NULL);
-    struct player *slow = enter_narrow(fixture, "room");
+    struct player *slow = fixture_enter_narrow(fixture, "room", 1);
     struct player *quick = fixture_enter(fixture, "room");
     uint32_t sent = broadcast_until_gone(fixture, room, slow, quick, 500);
 
@@ -274,7 +264,7 @@ static void a_reader_that_stopped_is_found_in_a_quiet_room(void **state)
     struct room *room = fixture_room(fixture, "room", NULL);
 
     for (int leaves = 0; leaves < 2; leaves++) {
-        struct player *slow = enter_narrow(fixture, "room");
+        struct player *slow = fixture_enter_narrow(fixture, "room", 1);
 
         room_broadcast(room, NOTE, payload, 60000, 0);
         fixture_tick(fixture, room);
@@ -310,7 +300,7 @@ static void a_reader_that_is_behind_but_reads_may_stay(void **state)
 
     options.outbox_bytes_max = 64 * 1024;
     room = fixture_room(fixture, "room", &options);
-    slow = enter_narrow(fixture, "room");
+    slow = fixture_enter_narrow(fixture, "room", 1);
     for (uint32_t sent = 0; sent < 400; sent++) {
         roomd_put_u32(payload, sent);
         room_broadcast(room, NOTE, payload, 1000, 0);
@@ -328,6 +318,73 @@ static void a_reader_that_is_behind_but_reads_may_stay(void **state)
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 0);
     fixture_advance(fixture, 2 * NS_PER_S);
     assert_true(list_is_empty(&fixture->engine.blocked));
+}
+
+/* A second behind all the time, for longer than anything may wait: but nothing waits longer than that second. */
+static void a_reader_that_lags_a_second_may_stay(void **state)
+{
+    enum { TICKS = 30 * 4, LAG_TICKS = 4, BYTES = 4000 };
+    struct fixture *fixture = *state;
+    struct room *room = fixture_room(fixture, "room", NULL);
+    struct player *lagging = fixture_enter_narrow(fixture, "room", 1);
+
+    assert_true(room->options.outbox_age_max_ns < 30 * NS_PER_S);
+    for (uint32_t sent = 0; sent < TICKS + LAG_TICKS; sent++) {
+        roomd_put_u32(payload, sent);
+        assert_int_equal(room_broadcast(room, NOTE, payload, BYTES, 0), 0);
+        fixture_tick(fixture, room);
+        if (sent < LAG_TICKS) {
+            continue;
+        }
+        assert_non_null(fixture_session(fixture, lagging));
+        assert_true(fixture_session(fixture, lagging)->conn.is_blocked);
+        while (player_receive(lagging, BYTES + ROOMD_FRAME_HEADER_BYTES) < BYTES + ROOMD_FRAME_HEADER_BYTES) {
+            fixture_settle(fixture);
+        }
+        fixture_settle(fixture);
+        roomd_put_u32(payload, sent - LAG_TICKS);
+        player_expect(lagging, NOTE, payload, BYTES);
+    }
+    assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 0);
+}
+
+/* The room's own limits being generous, memory runs out first: the one that pins it pays, and nobody else. */
+static void when_memory_runs_out_the_reader_that_pins_it_goes(void **state)
+{
+    enum { TICKS = 300, BYTES = 8000 };
+    struct engine_limits limits = fixture_limits();
+    struct fixture *fixture;
+    struct room *room;
+    uint32_t refused = 0;
+
+    (void)state;
+    limits.chunk_memory_bytes_max = 1024 * 1024;
+    fixture = fixture_open(&limits);
+    room = fixture_room(fixture, "room", NULL);
+    room->options.outbox_age_max_ns = 600 * NS_PER_S;
+
+    struct player *slow = fixture_enter_narrow(fixture, "room", 1);
+    struct player *quick = fixture_enter(fixture, "room");
+
+    for (uint32_t i = 0; i < TICKS; i++) {
+        roomd_put_u32(payload, i);
+        if (room_broadcast(room, NOTE, payload, BYTES, 0) < 0) {
+            assert_int_equal(refused++, 0); /* the next one finds what that one was refused for */
+            fixture_settle(fixture);
+            assert_null(fixture_session(fixture, slow));
+            continue;
+        }
+        fixture_tick(fixture, room);
+        player_expect(quick, NOTE, payload, BYTES);
+    }
+    assert_int_equal(refused, 1);
+    player_expect_nothing(quick);
+    assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 1);
+    assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_NO_MEMORY], 0);
+    assert_int_equal(fixture_log_count("event=no_memory"), 1);
+    report_stats(&fixture->engine);
+    assert_int_equal(fixture_log_count(" memory_refused=1 "), 1);
+    fixture_close(fixture);
 }
 
 /* One who is in no room is bounded too: it asks and asks and does not read the answers. */
@@ -360,6 +417,8 @@ int main(void)
         FIXTURE_TEST(a_reader_that_stopped_is_bounded_in_age),
         FIXTURE_TEST(a_reader_that_stopped_is_found_in_a_quiet_room),
         FIXTURE_TEST(a_reader_that_is_behind_but_reads_may_stay),
+        FIXTURE_TEST(a_reader_that_lags_a_second_may_stay),
+        cmocka_unit_test(when_memory_runs_out_the_reader_that_pins_it_goes),
         FIXTURE_TEST(a_reader_in_no_room_is_bounded),
     };
 

@@ -1,6 +1,7 @@
 /* A session's way through rooms: what goes over the wire, in which order, and who holds which seat. */
 #include "support/component.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,6 +379,66 @@ static void an_engine_may_end_in_the_middle(void **state)
     fixture_close(fixture);
 }
 
+/* The content is told the truth about one who ended on the way out or over. */
+static void one_who_ends_on_the_way_out_left_as_disconnected(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room = fixture_room(fixture, "a", NULL);
+    char wanted[64];
+
+    fixture_room(fixture, "b", NULL);
+    for (int way = HANG_UP + 1; way < WAYS; way++) {
+        for (int moves = 0; moves < 2; moves++) {
+            struct player *player = fixture_enter(fixture, "a");
+
+            stage_of(room)->notes[0] = '\0';
+            if (moves) {
+                player_join(player, "b");
+            } else {
+                player_leave(player);
+            }
+            fixture_read(fixture);
+            assert_int_equal(fixture_session(fixture, player)->place, SESSION_LEAVING);
+            end_it(fixture, player, (enum way)way);
+            fixture_settle(fixture);
+            snprintf(wanted, sizeof(wanted), "leave %u disconnected; ", player->number);
+            stage_expect_notes(stage_of(room), wanted);
+        }
+    }
+}
+
+static void close_many_with_bad_frames(struct fixture *fixture, int count)
+{
+    for (int i = 0; i < count; i++) {
+        player_send_bytes(fixture_connect(fixture), "\x00\x00\x00\x00", 4);
+    }
+    fixture_settle(fixture);
+}
+
+/* A flood of closes is no flood of the log: 50 lines a second of one reason, and how many were held back. */
+static void lines_of_one_reason_are_held_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    log_set_level(LOG_LEVEL_INFO);
+    close_many_with_bad_frames(fixture, 120);
+    assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_FRAME_SIZE], 120);
+    assert_int_equal(fixture_log_count("reason=frame_size"), 50);
+    session_close(fixture_session(fixture, fixture_connect(fixture)), ROOMD_CLOSE_KICKED, NULL);
+    assert_int_equal(fixture_log_count("reason=kicked"), 1); /* another reason has its own measure */
+    fixture_advance(fixture, NS_PER_S - 1);
+    close_many_with_bad_frames(fixture, 1);
+    assert_int_equal(fixture_log_count("reason=frame_size"), 50);
+    fixture_advance(fixture, 1);
+    close_many_with_bad_frames(fixture, 60);
+    assert_int_equal(fixture_log_count("reason=frame_size"), 100);
+    assert_int_equal(fixture_log_count("held=71"), 1);
+    assert_int_equal(fixture_log_count("held=0"), 50 + 1 + 49);
+    log_set_level(LOG_LEVEL_DEBUG);
+    close_many_with_bad_frames(fixture, 30); /* who asks for all of them gets all of them */
+    assert_int_equal(fixture_log_count("reason=frame_size"), 130);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +450,8 @@ int main(void)
         FIXTURE_TEST(a_player_of_an_autojoin_room_need_not_say_hello),
         cmocka_unit_test(a_full_house_says_so),
         FIXTURE_TEST(a_session_may_end_on_any_way_between_rooms),
+        FIXTURE_TEST(one_who_ends_on_the_way_out_left_as_disconnected),
+        FIXTURE_TEST(lines_of_one_reason_are_held_back),
         FIXTURE_TEST(the_last_words_are_heard),
         cmocka_unit_test(an_engine_may_end_in_the_middle),
     };

@@ -151,6 +151,57 @@ static void deadlines_of_many_are_kept(void **state)
     }
 }
 
+/* A reload may shorten the time while somebody's longer one runs: each keeps what held when it began. */
+static void a_shorter_frame_timeout_is_kept_behind_a_longer_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct engine_limits limits = fixture->engine.limits;
+    uint64_t long_ns = limits.frame_timeout_ns;
+    struct player *early = fixture_connect(fixture);
+    struct player *late = fixture_connect(fixture);
+
+    player_send_bytes(early, "\x40", 1);
+    fixture_settle(fixture);
+    fixture_advance(fixture, long_ns / 10);
+    limits.frame_timeout_ns = long_ns / 5;
+    engine_set_limits(&fixture->engine, &limits);
+    player_send_bytes(late, "\x40", 1);
+    fixture_settle(fixture);
+    fixture_advance(fixture, long_ns / 5 - 1);
+    player_expect_nothing(late);
+    fixture_advance(fixture, 1);
+    player_expect_kick(late, ROOMD_CLOSE_FRAME_TIMEOUT);
+    fixture_advance(fixture, long_ns - long_ns / 10 - long_ns / 5 - 1);
+    player_expect_nothing(early);
+    fixture_advance(fixture, 1);
+    player_expect_kick(early, ROOMD_CLOSE_FRAME_TIMEOUT);
+}
+
+static void a_shorter_linger_is_kept_behind_a_longer_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct engine_limits limits = fixture->engine.limits;
+    uint64_t long_ns = 10 * limits.linger_ns;
+    struct player *early = fixture_connect(fixture);
+    struct player *late = fixture_connect(fixture);
+
+    limits.linger_ns = long_ns;
+    engine_set_limits(&fixture->engine, &limits);
+    session_close(fixture_session(fixture, early), ROOMD_CLOSE_KICKED, NULL);
+    fixture_advance(fixture, long_ns / 10);
+    limits.linger_ns = long_ns / 5;
+    engine_set_limits(&fixture->engine, &limits);
+    session_close(fixture_session(fixture, late), ROOMD_CLOSE_KICKED, NULL);
+    fixture_advance(fixture, long_ns / 5 - 1);
+    assert_non_null(fixture_session(fixture, late));
+    fixture_advance(fixture, 1);
+    assert_null(fixture_session(fixture, late));
+    fixture_advance(fixture, long_ns - long_ns / 10 - long_ns / 5 - 1);
+    assert_non_null(fixture_session(fixture, early));
+    fixture_advance(fixture, 1);
+    assert_null(fixture_session(fixture, early));
+}
+
 /* While we keep a client waiting, it can't be late. */
 static void a_deadline_rests_while_the_session_is_paused(void **state)
 {
@@ -266,6 +317,44 @@ static void a_kick_waits_behind_what_is_unread(void **state)
     }
 }
 
+static enum roomd_packet_result know_nothing(struct stage *stage, uint64_t session, uint16_t id,
+                                             const uint8_t *bytes, size_t size)
+{
+    (void)stage;
+    (void)session;
+    (void)id;
+    (void)bytes;
+    (void)size;
+    return ROOMD_PACKET_UNKNOWN;
+}
+
+/* An error that nobody was told of is none. */
+static void errors_are_counted_when_they_are_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room_options options = fixture_room_options();
+    struct room *room;
+    struct player *one;
+
+    options.is_autojoin = true;
+    room = fixture_room(fixture, "room", &options);
+    stage_of(room)->on_packet = know_nothing;
+    one = fixture_connect(fixture);
+    fixture_settle(fixture);
+    player_say(one, 1, "without hello");
+    fixture_settle(fixture);
+    assert_int_equal(stage_of(room)->packets, 1);
+    player_expect_nothing(one);
+    assert_int_equal(fixture->engine.stats.errors_sent, 0);
+    player_hello(one);
+    player_say(one, 1, "with hello");
+    fixture_settle(fixture);
+    player_expect_welcome(one);
+    player_expect_joined(one, "room");
+    player_expect_error(one, ROOMD_ERROR_UNKNOWN_PACKET);
+    assert_int_equal(fixture->engine.stats.errors_sent, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +364,9 @@ int main(void)
         FIXTURE_TEST(a_dribbled_frame_is_due_all_the_same),
         FIXTURE_TEST(every_frame_has_its_own_time),
         FIXTURE_TEST(deadlines_of_many_are_kept),
+        FIXTURE_TEST(a_shorter_frame_timeout_is_kept_behind_a_longer_one),
+        FIXTURE_TEST(a_shorter_linger_is_kept_behind_a_longer_one),
+        FIXTURE_TEST(errors_are_counted_when_they_are_sent),
         FIXTURE_TEST(a_deadline_rests_while_the_session_is_paused),
         FIXTURE_TEST(a_kicked_client_has_time_to_read),
         FIXTURE_TEST(a_kicked_client_that_hangs_up_is_gone_at_once),

@@ -12,6 +12,7 @@
 #include "support/alloc_count.h"
 
 enum { PLAYERS = 1000, WARM_TICKS = 20, STEADY_TICKS = 100, TEXT_BYTES = 12, NOTE = 100 };
+enum { FRAME_BYTES = ROOMD_FRAME_HEADER_BYTES + TEXT_BYTES, SPLIT_TICKS = 20 };
 
 static struct player *players[PLAYERS];
 static uint64_t expected_bytes; /* of one player in one tick */
@@ -29,20 +30,36 @@ static bool raise_descriptor_limit(rlim_t wanted)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-/* Everyone speaks, the tick comes, everyone has what all said. No call in here allocates on our side. */
-static void tick(struct fixture *fixture, const struct room *room, uint32_t number)
+/* Everyone speaks: bytes [from, to) of a frame. */
+static void speak(uint32_t number, size_t from, size_t to)
 {
-    static uint8_t received[64 * 1024];
-    uint8_t frame[ROOMD_FRAME_HEADER_BYTES + TEXT_BYTES];
+    uint8_t frame[FRAME_BYTES];
 
     frame_put_header(frame, NOTE, TEXT_BYTES);
     memset(frame + ROOMD_FRAME_HEADER_BYTES, 0, TEXT_BYTES);
     roomd_put_u32(frame + ROOMD_FRAME_HEADER_BYTES, number);
     for (int i = 0; i < PLAYERS; i++) {
         roomd_put_u32(frame + ROOMD_FRAME_HEADER_BYTES + 4, (uint32_t)i);
-        assert_int_equal(send(players[i]->fd, frame, sizeof(frame), MSG_NOSIGNAL), sizeof(frame));
+        assert_int_equal(send(players[i]->fd, frame + from, to - from, MSG_NOSIGNAL), to - from);
     }
+}
+
+/*
+ * Everyone speaks, with `split` bytes of the frame in one turn and the rest in the next; the tick comes, everyone has
+ * what all said. No call in here allocates on our side.
+ */
+static void tick(struct fixture *fixture, const struct room *room, uint32_t number, size_t split)
+{
+    static uint8_t received[64 * 1024];
+
+    if (split > 0) {
+        speak(number, 0, split);
+        fixture_settle(fixture);
+        assert_int_equal(fixture->engine.net.kept_small.used, PLAYERS);
+    }
+    speak(number, split, FRAME_BYTES);
     fixture_settle(fixture);
+    assert_int_equal(fixture->engine.net.kept_small.used, 0);
     fixture_tick(fixture, room);
     for (int i = 0; i < PLAYERS; i++) {
         size_t got = 0;
@@ -55,21 +72,20 @@ static void tick(struct fixture *fixture, const struct room *room, uint32_t numb
         }
         assert_int_equal(got, expected_bytes);
         /* One look into the middle; that each byte is right is for other tests to see. */
-        assert_int_equal(roomd_get_u32(received + (size_t)i * sizeof(frame) + ROOMD_FRAME_HEADER_BYTES),
+        assert_int_equal(roomd_get_u32(received + (size_t)i * FRAME_BYTES + ROOMD_FRAME_HEADER_BYTES),
                          number);
     }
 }
 
-static void a_steady_room_allocates_nothing(void **state)
+/* A thousand players in an autojoin room; NULL when there are too few descriptors for them. */
+static struct room *open_room_of_players(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct room_options options = fixture_room_options();
     struct room *room;
-    const struct chunk_pool *chunks = &fixture->engine.net.gather.chunks;
 
     if (!raise_descriptor_limit(2 * PLAYERS + 100)) {
         print_message("not enough descriptors for %d players\n", PLAYERS);
-        skip();
+        return NULL;
     }
     log_set_level(LOG_LEVEL_WARN);
     options.is_autojoin = true;
@@ -80,9 +96,21 @@ static void a_steady_room_allocates_nothing(void **state)
     }
     fixture_settle(fixture);
     assert_int_equal(room->member_count, PLAYERS);
-    expected_bytes = (uint64_t)PLAYERS * (ROOMD_FRAME_HEADER_BYTES + TEXT_BYTES);
+    expected_bytes = (uint64_t)PLAYERS * FRAME_BYTES;
+    return room;
+}
+
+static void a_steady_room_allocates_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct room *room = open_room_of_players(fixture);
+    const struct chunk_pool *chunks = &fixture->engine.net.gather.chunks;
+
+    if (room == NULL) {
+        skip();
+    }
     for (uint32_t i = 0; i < WARM_TICKS; i++) {
-        tick(fixture, room, i);
+        tick(fixture, room, i, 0);
     }
 
     uint64_t calls = alloc_count_calls();
@@ -93,7 +121,7 @@ static void a_steady_room_allocates_nothing(void **state)
     uint64_t deliveries = fixture->engine.net.gather.deliveries;
 
     for (uint32_t i = 0; i < STEADY_TICKS; i++) {
-        tick(fixture, room, WARM_TICKS + i);
+        tick(fixture, room, WARM_TICKS + i, 0);
     }
     if (alloc_count_is_available()) {
         assert_int_equal(alloc_count_calls() - calls, 0);
@@ -111,10 +139,39 @@ static void a_steady_room_allocates_nothing(void **state)
     assert_int_equal(fixture->engine.net.stats.short_writes, 0);
 }
 
+/* Nor when each frame comes in two pieces: in the header, behind it, in the text. */
+static void frames_that_straddle_reads_allocate_nothing(void **state)
+{
+    static const size_t splits[] = {1, 3, ROOMD_FRAME_HEADER_BYTES, FRAME_BYTES - 1};
+    struct fixture *fixture = *state;
+    const struct room *room = open_room_of_players(fixture);
+
+    if (room == NULL) {
+        skip();
+    }
+    for (uint32_t i = 0; i < WARM_TICKS; i++) {
+        tick(fixture, room, i, splits[i % 4]);
+    }
+
+    uint64_t calls = alloc_count_calls();
+    uint32_t kept = fixture->engine.net.kept_small.total;
+
+    for (uint32_t i = 0; i < SPLIT_TICKS; i++) {
+        tick(fixture, room, WARM_TICKS + i, splits[i % 4]);
+    }
+    if (alloc_count_is_available()) {
+        assert_int_equal(alloc_count_calls() - calls, 0);
+    }
+    if (!ASAN_IS_ON) {
+        assert_int_equal(fixture->engine.net.kept_small.total, kept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_steady_room_allocates_nothing),
+        FIXTURE_TEST(frames_that_straddle_reads_allocate_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,9 +215,9 @@ struct player *fixture_connect(struct fixture *fixture)
     return fixture_connect_narrow(fixture, 0);
 }
 
-struct player *fixture_enter(struct fixture *fixture, const char *room)
+struct player *fixture_enter_narrow(struct fixture *fixture, const char *room, int send_buffer_bytes)
 {
-    struct player *player = fixture_connect(fixture);
+    struct player *player = fixture_connect_narrow(fixture, send_buffer_bytes);
     const struct session *session = fixture_session(fixture, player);
 
     player_hello(player);
@@ -230,6 +230,11 @@ struct player *fixture_enter(struct fixture *fixture, const char *room)
     player_expect_joined(player, room);
     assert_int_equal(session->place, SESSION_IN_ROOM);
     return player;
+}
+
+struct player *fixture_enter(struct fixture *fixture, const char *room)
+{
+    return fixture_enter_narrow(fixture, room, 0);
 }
 
 struct session *fixture_session(struct fixture *fixture, const struct player *player)

@@ -45,8 +45,9 @@ struct room *fixture_room_of(struct fixture *fixture, const char *name, const st
 /* A new player. With `send_buffer_bytes` above 0 that is what the kernel takes from the server (about). */
 struct player *fixture_connect(struct fixture *fixture);
 struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes);
-/* A new player who has said hello, is in `room`, and has read what was said to it so far. */
+/* A new player who has said hello, is in `room`, and has read what was said to it so far; _narrow as above. */
 struct player *fixture_enter(struct fixture *fixture, const char *room);
+struct player *fixture_enter_narrow(struct fixture *fixture, const char *room, int send_buffer_bytes);
 /* NULL when the session is gone. */
 struct session *fixture_session(struct fixture *fixture, const struct player *player);
 

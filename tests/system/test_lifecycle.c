@@ -316,6 +316,20 @@ static void statistics_come_by_themselves(void **state)
     daemon_stop(daemon);
 }
 
+/* What was asked for is no chatter: it is said however little is logged. */
+static void a_quiet_log_still_answers(void **state)
+{
+    struct daemon *daemon = daemon_start("[server]\nlog = warn\n[room lobby]\nautojoin = yes\n");
+
+    (void)state;
+    assert_int_equal(daemon_log_count(daemon, "event=listen ", "addr=127.0.0.1:"), 1);
+    assert_int_equal(daemon_stat(daemon, "sessions"), 0);
+    assert_int_equal(daemon_log_count(daemon, "event=stats ", NULL), 1);
+    assert_int_equal(daemon_log_count(daemon, "event=room_open ", NULL), 0);
+    assert_int_equal(daemon_log_count(daemon, "event=signal ", NULL), 0);
+    daemon_stop(daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +344,7 @@ int main(void)
         SYSTEM_TEST(sighup_without_a_file_changes_nothing),
         SYSTEM_TEST(sigusr1_tells_how_things_are),
         SYSTEM_TEST(statistics_come_by_themselves),
+        SYSTEM_TEST(a_quiet_log_still_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void test_defaults(void **state)
     assert_int_equal(server->frame_timeout_ns, 10 * NS_PER_S);
     assert_int_equal(server->linger_ns, NS_PER_S);
     assert_int_equal(server->shutdown_timeout_ns, 5 * NS_PER_S);
-    assert_int_equal(server->chunk_bytes, 16384);
+    assert_int_equal(server->chunk_bytes, 65536);
     assert_int_equal(server->chunk_memory_bytes_max, 268435456);
     assert_int_equal(server->job_timers_max, 65536);
     assert_int_equal(server->accept_backlog, 4096);

@@ -110,7 +110,7 @@ static void test_reload_of_rooms_and_addresses(void **state)
     assert_int_equal(check_reload("[room b]\n[room a]\n", "[room c]\n[server]\nchunk_size = 8KiB\n", error),
                      -EINVAL);
     assert_string_equal(
-        error, "[server] chunk_size may not change without a restart (it is 16KiB, the file says 8KiB)");
+        error, "[server] chunk_size may not change without a restart (it is 64KiB, the file says 8KiB)");
     assert_int_equal(check_reload("[room b]\n[room a]\n", "[room c]\n", error), -EINVAL);
     assert_string_equal(error, "[room b] is gone: a room may not be removed without a restart");
     assert_int_equal(check_reload("[room a]\n[server]\nlisten = 127.0.0.1:1\n",
