@@ -85,7 +85,7 @@ const struct config_key config_keys[] = {
     {FLAG(ROOM, "suffix", has_suffix, "no", RELOADABLE,
           "chat only: each text goes out with ' I am PLAYER' behind it")},
     {BYTES(
-        ROOM, "early_flush", early_flush_bytes, "64KiB", KIB, 64 * MIB, RELOADABLE,
+        ROOM, "early_flush", early_flush_bytes, "256KiB", KIB, 64 * MIB, RELOADABLE,
         "pending bytes at which the room flushes without waiting for its tick, and the most that one round "
         "hands to each player")},
     {BYTES(
@@ -93,7 +93,7 @@ const struct config_key config_keys[] = {
         "bytes of jobs that may wait, at least 4 x frame_max; a full queue stops reading from its senders")},
     {COUNT(ROOM, "jobs_per_turn", jobs_per_turn, "4096", 1, 1000000, RELOADABLE,
            "jobs that the room runs before the others get their turn")},
-    {BYTES(ROOM, "outbox_bytes_max", outbox_bytes_max, "4MiB", 64 * KIB, GIB, RELOADABLE,
+    {BYTES(ROOM, "outbox_bytes_max", outbox_bytes_max, "4MiB", 256 * KIB, GIB, RELOADABLE,
            "bytes that may wait for a player whose socket takes no more; above it the player is closed as "
            "slow")},
     {COUNT(ROOM, "outbox_slices_max", outbox_slices_max, "1024", 16, 65535, RELOADABLE,

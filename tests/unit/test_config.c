@@ -169,9 +169,9 @@ static const struct bad_file {
      "t.conf:5: job_bytes_max = 131071: below 4 x frame_max, 131072"},
     {"[room a]\n[room b]\nearly_flush = 4194305\n[room c]\nearly_flush = 8MiB\n",
      "t.conf:2: [room b] early_flush = 4194305: above outbox_bytes_max, 4MiB"},
-    {"[room a]\noutbox_bytes_max = 1GiB\n[room b]\nearly_flush = 96KiB\ntick = 1s\noutbox_bytes_max = "
-     "64KiB\n",
-     "t.conf:3: [room b] early_flush = 96KiB: above outbox_bytes_max, 64KiB"},
+    {"[room a]\noutbox_bytes_max = 1GiB\n[room b]\nearly_flush = 300KiB\ntick = 1s\noutbox_bytes_max = "
+     "256KiB\n",
+     "t.conf:3: [room b] early_flush = 300KiB: above outbox_bytes_max, 256KiB"},
 };
 
 static void test_bad_files(void **state)
@@ -317,7 +317,7 @@ static void test_values_at_their_very_limit(void **state)
     assert_int_equal(strlen(config.server.listen[1]), strlen("unix:") + 107);
     config_fini(&config);
     parse_good(&config, "[room a]\nearly_flush = 64MiB\noutbox_bytes_max = 64MiB\n"
-                        "[room b]\noutbox_bytes_max = 64KiB\n[room c]\nearly_flush = 4MiB\n");
+                        "[room b]\noutbox_bytes_max = 256KiB\n[room c]\nearly_flush = 4MiB\n");
     for (uint32_t i = 0; i < config.room_count; i++) {
         assert_int_equal(config.rooms[i].early_flush_bytes, config.rooms[i].outbox_bytes_max);
     }

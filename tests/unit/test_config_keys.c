@@ -157,7 +157,7 @@ static void test_defaults(void **state)
     assert_int_equal(room->capacity, 10000);
     assert_true(room->is_autojoin);
     assert_false(room->has_suffix);
-    assert_int_equal(room->early_flush_bytes, 65536);
+    assert_int_equal(room->early_flush_bytes, 262144);
     assert_int_equal(room->job_bytes_max, 1048576);
     assert_int_equal(room->jobs_per_turn, 4096);
     assert_int_equal(room->outbox_bytes_max, 4194304);
