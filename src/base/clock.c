@@ -19,6 +19,14 @@ uint64_t clock_now_ns(void)
     return now_ns != 0 ? now_ns : 1;
 }
 
+void clock_sleep_ns(uint64_t duration_ns)
+{
+    struct timespec duration = {.tv_sec = (time_t)(duration_ns / NS_PER_S),
+                                .tv_nsec = (long)(duration_ns % NS_PER_S)};
+
+    nanosleep(&duration, NULL);
+}
+
 uint64_t clock_cpu_ns(void)
 {
     return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);

@@ -11,6 +11,9 @@
 /* Nanoseconds of CLOCK_MONOTONIC; never 0. Replaced at link time by the simulated clock of tests. */
 uint64_t clock_now_ns(void);
 
+/* Sleeps `duration_ns`, less when a signal comes. */
+void clock_sleep_ns(uint64_t duration_ns);
+
 /* Nanoseconds of CPU (user and system) that this process has used. */
 uint64_t clock_cpu_ns(void);
 

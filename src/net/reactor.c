@@ -11,6 +11,7 @@ int reactor_init(struct reactor *reactor)
     }
     reactor->epoll_fd = fd;
     reactor->ready = 0;
+    reactor->found = 0;
     return 0;
 }
 
@@ -58,7 +59,8 @@ int reactor_wait(struct reactor *reactor, uint64_t timeout_ns)
 {
     int count = sys_epoll_wait(reactor->epoll_fd, reactor->batch, REACTOR_EVENTS_MAX, timeout_ns);
 
-    reactor->ready = count < 0 ? 0 : count;
+    reactor->found = count < 0 ? 0 : count;
+    reactor->ready = reactor->found;
     return count < 0 && count != -EINTR ? count : 0;
 }
 

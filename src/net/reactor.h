@@ -22,7 +22,8 @@ enum { REACTOR_EVENTS_MAX = 256 };
 
 struct reactor {
     int epoll_fd;
-    int ready; /* in `batch` */
+    int ready; /* in `batch`, still to be dispatched */
+    int found; /* by the last wait */
     struct epoll_event batch[REACTOR_EVENTS_MAX];
 };
 

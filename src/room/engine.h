@@ -99,8 +99,9 @@ struct engine {
     struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
     uint64_t now_ns; /* the turn's clock */
     uint32_t next_player;
-    bool is_playing;  /* a room's content is at work */
-    bool is_stopping; /* no more input is read */
+    uint32_t instant_rooms; /* whose tick is 0 */
+    bool is_playing;        /* a room's content is at work */
+    bool is_stopping;       /* no more input is read */
     uint8_t job_payload[ROOMD_PAYLOAD_BYTES_MAX];
 };
 

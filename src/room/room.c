@@ -96,6 +96,7 @@ int room_open(struct engine *engine, const char *name, const struct room_options
     if (options->is_autojoin) {
         engine->lobby.autojoin = room;
     }
+    engine->instant_rooms += options->tick_ns == 0;
     *out = room;
     return 0;
 }
@@ -193,6 +194,8 @@ void room_set_options(struct room *room, const struct room_options *options)
     bool is_autojoin = room->options.is_autojoin;
     bool has_new_tick = room->options.tick_ns != options->tick_ns;
 
+    room->engine->instant_rooms -= room->options.tick_ns == 0;
+    room->engine->instant_rooms += options->tick_ns == 0;
     room->options = *options;
     room->options.is_autojoin = is_autojoin;
     room->jobs.bytes_max = options->job_bytes_max;
@@ -345,6 +348,7 @@ void room_close(struct room *room)
     }
     CHECK(room->member_count == 0 && room->seats == 0 && list_is_empty(&room->waiting));
     room->content->close(room->content_state);
+    room->engine->instant_rooms -= room->options.tick_ns == 0;
     job_timer_cancel_all(room);
     list_remove(&room->runnable_link);
     list_remove(&room->flushing_link);
