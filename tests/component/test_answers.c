@@ -25,18 +25,28 @@ static void send_in_turn(struct stage *stage, void *context)
     }
 }
 
-static void who_is_owed_all_that_it_may_be_can_still_ask(void **state)
+/* Two players whom the content has sent, before the tick, as many slices as they may be owed. */
+static struct player *enter_and_fill(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct room_options options = fixture_room_options();
     struct pair pair = {.times = 1024};
+
     options.outbox_slices_max = 1024;
     options.outbox_bytes_max = 4 << 20;
+
     struct room *room = fixture_room(fixture, "room", &options);
+
     pair.players[0] = fixture_enter(fixture, "room");
     pair.players[1] = fixture_enter(fixture, "room");
     stage_run(fixture, room, send_in_turn, &pair);
-    player_send(pair.players[0], ROOMD_C_PING, "12345678", 8);
+    return pair.players[0];
+}
+
+static void who_is_owed_all_that_it_may_be_can_still_ask(void **state)
+{
+    struct fixture *fixture = *state;
+
+    player_send(enter_and_fill(fixture), ROOMD_C_PING, "12345678", 8);
     fixture_settle(fixture);
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_NO_MEMORY], 0);
 }
@@ -44,18 +54,11 @@ static void who_is_owed_all_that_it_may_be_can_still_ask(void **state)
 static void who_is_owed_all_that_it_may_be_can_still_leave(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct pair pair = {.times = 2000};
-    options.outbox_slices_max = 1024;
-    options.outbox_bytes_max = 4 << 20;
-    struct room *room = fixture_room(fixture, "room", &options);
-    pair.players[0] = fixture_enter(fixture, "room");
-    pair.players[1] = fixture_enter(fixture, "room");
-    pair.times = 1024;
-    stage_run(fixture, room, send_in_turn, &pair);
-    player_leave(pair.players[0]);
+
+    player_leave(enter_and_fill(fixture));
     fixture_settle(fixture);
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_NO_MEMORY], 0);
+    assert_int_equal(fixture->engine.stats.leaves, 1);
 }
 
 static void who_has_read_everything_does_not_pay_for_a_shortage(void **state)
