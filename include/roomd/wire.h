@@ -33,9 +33,10 @@ enum roomd_client_packet {
     ROOMD_C_HELLO = 0xFF01, /* u16 version, u16 flags (0), u16 n, n bytes of ticket (n = 0: none) */
     ROOMD_C_JOIN = 0xFF02,  /* str room */
     ROOMD_C_LEAVE = 0xFF03, /* - */
-    ROOMD_C_ROOMS = 0xFF04, /* - */
+    ROOMD_C_ROOMS =
+        0xFF04, /* -: answered by one S_ROOMS or several; an S_PONG asked for behind it marks the end */
     ROOMD_C_PING = 0xFF05,  /* u64 anything */
-    ROOMD_C_CREATE = 0xFF06 /* str template, str name; answered by S_ERROR(unsupported) in this version */
+    ROOMD_C_CREATE = 0xFF06 /* str template, str name: makes the room, or finds it made, and joins it */
 };
 
 /* What the engine sends to a client. */
@@ -88,7 +89,16 @@ enum roomd_close_reason {
     X(6, UNKNOWN_PACKET, "unknown packet id")                                                                \
     X(7, UNSUPPORTED, "not supported by this server")                                                        \
     X(8, REFUSED, "refused by the room")                                                                     \
-    X(9, NO_MEMORY, "the server has no memory left for this request")
+    X(9, NO_MEMORY, "the server has no memory left for this request")                                        \
+    X(10, NO_SUCH_TEMPLATE, "no such template")                                                              \
+    X(11, TOO_MANY_ROOMS, "there are as many rooms as there may be")                                         \
+    X(12, ROOM_LOCKED, "the room is locked")                                                                 \
+    X(13, NOT_HERE, "not allowed in this room")                                                              \
+    X(14, NO_SUCH_TARGET, "no such target in view")                                                          \
+    X(15, OUT_OF_REACH, "too far away, or something is in the way")                                          \
+    X(16, TOO_SOON, "not again so soon")                                                                     \
+    X(17, IS_DEAD, "the dead can't do that")                                                                 \
+    X(18, NO_SUCH_PLAYER, "no such player here")
 
 enum roomd_error {
     ROOMD_ERROR_NONE = 0,

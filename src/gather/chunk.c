@@ -1,12 +1,16 @@
 #include "gather/chunk.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/asan.h"
 #include "base/check.h"
 
-/* What a burst leaves behind and the next burst finds again; beyond it, memory goes back to the system. */
-enum { CACHED_CHUNKS_MAX = 256 };
+/*
+ * What a burst leaves behind and the next burst finds again; beyond it, memory goes back to the system. Of either size
+ * it is 4 MiB at the ordinary chunk_bytes.
+ */
+enum { CACHED_CHUNKS_MAX = 256, CACHED_SMALL_MAX = 2048 };
 
 static uint64_t chunk_memory_bytes(uint32_t size)
 {
@@ -16,7 +20,11 @@ static uint64_t chunk_memory_bytes(uint32_t size)
 void chunk_pool_init(struct chunk_pool *pool, uint32_t chunk_bytes, uint64_t memory_bytes_max)
 {
     CHECK(chunk_bytes > 0);
-    *pool = (struct chunk_pool){.chunk_bytes = chunk_bytes, .memory_bytes_max = memory_bytes_max};
+    *pool = (struct chunk_pool){
+        .chunk_bytes = chunk_bytes,
+        .small_bytes = chunk_bytes < CHUNK_SMALL_BYTES ? chunk_bytes : CHUNK_SMALL_BYTES,
+        .memory_bytes_max = memory_bytes_max,
+    };
 }
 
 static void chunk_free(struct chunk_pool *pool, struct chunk *chunk)
@@ -25,31 +33,44 @@ static void chunk_free(struct chunk_pool *pool, struct chunk *chunk)
     free(chunk);
 }
 
-static struct chunk *chunk_pool_uncache(struct chunk_pool *pool)
+static struct chunk *chunk_cache_pop(struct chunk_cache *cache)
 {
-    struct chunk *chunk = pool->cache;
+    struct chunk *chunk = cache->first;
 
-    pool->cache = chunk->next;
-    pool->cached--;
+    if (chunk != NULL) {
+        cache->first = chunk->next;
+        cache->count--;
+    }
     return chunk;
+}
+
+/* Gives one cached chunk back to the system, a large one where there is one. False: none is cached. */
+static bool chunk_pool_shrink(struct chunk_pool *pool)
+{
+    struct chunk *chunk = chunk_cache_pop(&pool->ordinary);
+
+    chunk = chunk != NULL ? chunk : chunk_cache_pop(&pool->small);
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk_free(pool, chunk);
+    return true;
 }
 
 void chunk_pool_fini(struct chunk_pool *pool)
 {
-    while (pool->cache != NULL) {
-        chunk_free(pool, chunk_pool_uncache(pool));
+    while (chunk_pool_shrink(pool)) {
     }
     CHECK(pool->live == 0 && pool->memory_bytes == 0);
 }
 
 static struct chunk *chunk_allocate(struct chunk_pool *pool, uint32_t size)
 {
-    /* Cached chunks are of no use to an outsize one, and must not keep it from being had. */
+    /* Cached chunks of another size are of no use to this one, and must not keep it from being had. */
     while (pool->memory_bytes + chunk_memory_bytes(size) > pool->memory_bytes_max) {
-        if (pool->cache == NULL) {
+        if (!chunk_pool_shrink(pool)) {
             return NULL;
         }
-        chunk_free(pool, chunk_pool_uncache(pool));
     }
 
     struct chunk *chunk = malloc(sizeof(*chunk) + size);
@@ -63,15 +84,13 @@ static struct chunk *chunk_allocate(struct chunk_pool *pool, uint32_t size)
     return chunk;
 }
 
-struct chunk *chunk_open(struct chunk_pool *pool, size_t bytes)
+/* An empty chunk of `size` bytes, from `cache` when there is one in it. */
+static struct chunk *chunk_take(struct chunk_pool *pool, struct chunk_cache *cache, uint32_t size)
 {
-    struct chunk *chunk;
+    struct chunk *chunk = cache != NULL ? chunk_cache_pop(cache) : NULL;
 
-    CHECK(bytes <= UINT32_MAX);
-    if (bytes <= pool->chunk_bytes && pool->cache != NULL) {
-        chunk = chunk_pool_uncache(pool);
-    } else {
-        chunk = chunk_allocate(pool, bytes <= pool->chunk_bytes ? pool->chunk_bytes : (uint32_t)bytes);
+    if (chunk == NULL) {
+        chunk = chunk_allocate(pool, size);
     }
     if (chunk == NULL) {
         return NULL;
@@ -85,6 +104,37 @@ struct chunk *chunk_open(struct chunk_pool *pool, size_t bytes)
     return chunk;
 }
 
+struct chunk *chunk_open(struct chunk_pool *pool, size_t bytes)
+{
+    CHECK(bytes <= UINT32_MAX);
+    return bytes <= pool->chunk_bytes ? chunk_take(pool, &pool->ordinary, pool->chunk_bytes)
+                                      : chunk_take(pool, NULL, (uint32_t)bytes);
+}
+
+struct chunk *chunk_open_small(struct chunk_pool *pool, size_t bytes)
+{
+    if (bytes > pool->small_bytes || pool->small_bytes == pool->chunk_bytes) {
+        return chunk_open(pool, bytes);
+    }
+    return chunk_take(pool, &pool->small, pool->small_bytes);
+}
+
+/* Where a chunk that nobody holds goes; false: nowhere, it is to be freed. */
+static bool chunk_keep(struct chunk_pool *pool, struct chunk *chunk)
+{
+    bool is_ordinary = chunk->size == pool->chunk_bytes;
+    struct chunk_cache *cache = is_ordinary ? &pool->ordinary : &pool->small;
+    uint32_t count_max = is_ordinary ? CACHED_CHUNKS_MAX : CACHED_SMALL_MAX;
+
+    if (ASAN_IS_ON || chunk->size > pool->chunk_bytes || cache->count == count_max) {
+        return false;
+    }
+    chunk->next = cache->first;
+    cache->first = chunk;
+    cache->count++;
+    return true;
+}
+
 void chunk_unref(struct chunk *chunk)
 {
     struct chunk_pool *pool = chunk->pool;
@@ -95,11 +145,7 @@ void chunk_unref(struct chunk *chunk)
     }
     CHECK(pool->live > 0);
     pool->live--;
-    if (!ASAN_IS_ON && chunk->size == pool->chunk_bytes && pool->cached < CACHED_CHUNKS_MAX) {
-        chunk->next = pool->cache;
-        pool->cache = chunk;
-        pool->cached++;
-        return;
+    if (!chunk_keep(pool, chunk)) {
+        chunk_free(pool, chunk);
     }
-    chunk_free(pool, chunk);
 }

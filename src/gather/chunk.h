@@ -4,13 +4,18 @@
  *     1. refs >= 1 while anyone can reach the chunk; who opened it holds the first reference.
  *     2. bytes below `used` never change while anyone but the stream holds a reference (keyed packets, which
  *        are overwritten only while nobody has pulled them, keep to this by definition).
- *     3. chunks of the ordinary size come from a cache and go back to it; an outsize chunk is freed at once.
+ *     3. chunks of the two ordinary sizes come from a cache each and go back to it; an outsize chunk is freed at
+ *        once.
+ *     4. small_bytes <= chunk_bytes; when they are the same there is one size, and one cache is used.
  */
 #ifndef ROOMD_GATHER_CHUNK_H
 #define ROOMD_GATHER_CHUNK_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* What a chunk of a stream holds that little is written to. */
+enum { CHUNK_SMALL_BYTES = 2048 };
 
 struct chunk_pool;
 
@@ -25,16 +30,22 @@ struct chunk {
     uint8_t bytes[];
 };
 
+struct chunk_cache {
+    struct chunk *first;
+    uint32_t count;
+};
+
 struct chunk_pool {
-    struct chunk *cache;
-    uint32_t cached;
+    struct chunk_cache ordinary;
+    struct chunk_cache small;
     uint32_t live;         /* chunks that someone holds */
     uint32_t chunk_bytes;  /* of an ordinary chunk */
+    uint32_t small_bytes;  /* of a small one: CHUNK_SMALL_BYTES, or chunk_bytes where that is less */
     uint64_t memory_bytes; /* of all chunks, cached ones included */
     uint64_t memory_bytes_max;
 };
 
-/* Allocates nothing yet. `memory_bytes_max` bounds all chunks together, the cache included. */
+/* Allocates nothing yet. `memory_bytes_max` bounds all chunks together, the caches included. */
 void chunk_pool_init(struct chunk_pool *pool, uint32_t chunk_bytes, uint64_t memory_bytes_max);
 /* Every chunk must have been let go. */
 void chunk_pool_fini(struct chunk_pool *pool);
@@ -44,6 +55,8 @@ void chunk_pool_fini(struct chunk_pool *pool);
  * is at its limit or the system has no memory.
  */
 struct chunk *chunk_open(struct chunk_pool *pool, size_t bytes);
+/* The same of the small size, when `bytes` fit that. */
+struct chunk *chunk_open_small(struct chunk_pool *pool, size_t bytes);
 
 static inline void chunk_ref(struct chunk *chunk)
 {

@@ -1,7 +1,9 @@
 #include "gather/reader.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -26,6 +28,7 @@ void reader_init(struct reader *reader)
 
 void reader_fini(struct reader *reader, struct gather *gather)
 {
+    reader_unfollow_all(reader);
     outbox_clear(&reader->outbox, &gather->blocks);
     free(reader->many);
     *reader = (struct reader){0};
@@ -36,13 +39,33 @@ static struct follow *reader_follows(struct reader *reader)
     return reader->many != NULL ? reader->many : &reader->one;
 }
 
-static struct follow *reader_find(struct reader *reader, const struct stream *stream)
+/* How many of its follows come before a newcomer of that order. */
+static uint16_t reader_place(struct reader *reader, uint64_t order)
+{
+    const struct follow *follows = reader_follows(reader);
+    uint16_t from = 0;
+    uint16_t to = reader->count;
+
+    while (from < to) {
+        uint16_t middle = (uint16_t)((from + to) / 2);
+
+        if (follows[middle].stream->order <= order) {
+            from = (uint16_t)(middle + 1);
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
+struct follow *reader_find(struct reader *reader, const struct stream *stream)
 {
     struct follow *follows = reader_follows(reader);
 
-    for (uint16_t i = 0; i < reader->count; i++) {
-        if (follows[i].stream == stream) {
-            return &follows[i];
+    for (uint16_t i = reader_place(reader, stream->order);
+         i > 0 && follows[i - 1].stream->order == stream->order; i--) {
+        if (follows[i - 1].stream == stream) {
+            return &follows[i - 1];
         }
     }
     return NULL;
@@ -87,8 +110,14 @@ int reader_follow(struct reader *reader, struct stream *stream)
     }
     stream->pulled =
         stream->end; /* the newcomer's snapshot holds what lies before: nothing changes it any more */
-    reader_follows(reader)[reader->count++] =
-        (struct follow){.stream = stream, .seen = stream->end, .seen_packets = stream->packets};
+    stream->followers++;
+
+    uint16_t place = reader_place(reader, stream->order);
+    struct follow *follow = reader_follows(reader) + place;
+
+    memmove(follow + 1, follow, (size_t)(reader->count - place) * sizeof(*follow));
+    *follow = (struct follow){.stream = stream, .seen = stream->end, .seen_packets = stream->packets};
+    reader->count++;
     return 0;
 }
 
@@ -96,9 +125,27 @@ void reader_unfollow(struct reader *reader, struct stream *stream)
 {
     struct follow *follow = reader_find(reader, stream);
 
-    if (follow != NULL) {
-        *follow = reader_follows(reader)[--reader->count];
+    if (follow == NULL) {
+        return;
     }
+
+    ptrdiff_t behind = reader_follows(reader) + reader->count - (follow + 1);
+
+    CHECK(stream->followers > 0);
+    stream->followers--;
+    reader->count--;
+    memmove(follow, follow + 1, (size_t)behind * sizeof(*follow));
+}
+
+void reader_unfollow_all(struct reader *reader)
+{
+    const struct follow *follows = reader_follows(reader);
+
+    for (uint16_t i = 0; i < reader->count; i++) {
+        CHECK(follows[i].stream->followers > 0);
+        follows[i].stream->followers--;
+    }
+    reader->count = 0;
 }
 
 /* Pulls up to `end`, before which the stream has had `packets` packets. */
@@ -132,18 +179,20 @@ static int follow_pull(struct follow *follow, struct outbox *outbox, struct gath
     return 0;
 }
 
-int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
+/*
+ * The first pass: up to the barriers, in a marked pull no further than the marks. With one stream the second pass alone
+ * does the same.
+ */
+static int reader_pull_to_barriers(struct reader *reader, struct gather *gather, bool is_marked,
+                                   uint64_t now_ns)
 {
     struct follow *follows = reader_follows(reader);
 
-    for (uint16_t i = 0; i < reader->count; i++) {
-        struct stream *stream = follows[i].stream;
-
-        if (follows[i].seen != stream->end) {
-            stream->pulled = stream->end;
-        }
-
-        int rc = follow_pull(&follows[i], &reader->outbox, gather, stream->end, stream->packets, now_ns);
+    for (uint16_t i = 0; i < reader->count && reader->count > 1; i++) {
+        const struct stream *stream = follows[i].stream;
+        bool is_cut = is_marked && stream->mark < stream->barrier;
+        int rc = follow_pull(&follows[i], &reader->outbox, gather, is_cut ? stream->mark : stream->barrier,
+                             is_cut ? stream->mark_packets : stream->barrier_packets, now_ns);
 
         if (rc < 0) {
             return rc;
@@ -152,20 +201,33 @@ int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
     return 0;
 }
 
+int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
+{
+    struct follow *follows = reader_follows(reader);
+    int rc = reader_pull_to_barriers(reader, gather, false, now_ns);
+
+    for (uint16_t i = 0; i < reader->count && rc == 0; i++) {
+        struct stream *stream = follows[i].stream;
+
+        if (follows[i].seen != stream->end) {
+            stream->pulled = stream->end;
+            rc = follow_pull(&follows[i], &reader->outbox, gather, stream->end, stream->packets, now_ns);
+        }
+    }
+    return rc;
+}
+
 int reader_pull_marked(struct reader *reader, struct gather *gather, uint64_t now_ns)
 {
     struct follow *follows = reader_follows(reader);
+    int rc = reader_pull_to_barriers(reader, gather, true, now_ns);
 
-    for (uint16_t i = 0; i < reader->count; i++) {
+    for (uint16_t i = 0; i < reader->count && rc == 0; i++) {
         const struct stream *stream = follows[i].stream;
-        int rc =
-            follow_pull(&follows[i], &reader->outbox, gather, stream->mark, stream->mark_packets, now_ns);
 
-        if (rc < 0) {
-            return rc;
-        }
+        rc = follow_pull(&follows[i], &reader->outbox, gather, stream->mark, stream->mark_packets, now_ns);
     }
-    return 0;
+    return rc;
 }
 
 void reader_skip(struct reader *reader, struct stream *stream)
@@ -179,30 +241,54 @@ void reader_skip(struct reader *reader, struct stream *stream)
     }
 }
 
-int reader_send(struct reader *reader, struct gather *gather, struct stream *private_stream,
-                const void *packet, size_t bytes, uint64_t now_ns)
+int gather_write_private(struct gather *gather, struct stream *private_stream, const void *packet,
+                         size_t bytes, struct slice *slice)
 {
-    int rc = reader_pull(reader, gather, now_ns);
+    /* Nobody follows it: what slices hold, they hold themselves. */
+    stream_trim(private_stream, private_stream->end);
 
-    if (rc < 0) {
-        return rc;
-    }
-    stream_trim(private_stream,
-                private_stream->end); /* nobody follows it: what slices hold, they hold themselves */
-    rc = stream_append(private_stream, packet, bytes);
+    int rc = stream_append(private_stream, packet, bytes);
+
     if (rc < 0) {
         gather->outbox_refused++;
         return rc;
     }
+    *slice = (struct slice){
+        .chunk = private_stream->tail,
+        .offset = private_stream->tail->used - (uint32_t)bytes,
+        .bytes = (uint32_t)bytes,
+    };
+    return 0;
+}
 
-    struct chunk *chunk = private_stream->tail;
+/* Behind what was pulled. */
+static int reader_push_slice(struct reader *reader, struct gather *gather, const struct slice *slice,
+                             uint64_t now_ns)
+{
+    int rc = outbox_push(&reader->outbox, &gather->blocks, slice->chunk, slice->offset, slice->bytes, now_ns);
 
-    rc = outbox_push(&reader->outbox, &gather->blocks, chunk, chunk->used - (uint32_t)bytes, (uint32_t)bytes,
-                     now_ns);
     if (rc < 0) {
         gather->outbox_refused++;
         return rc;
     }
     gather->deliveries++;
     return 0;
+}
+
+int reader_send(struct reader *reader, struct gather *gather, struct stream *private_stream,
+                const void *packet, size_t bytes, uint64_t now_ns)
+{
+    struct slice slice;
+    int rc = reader_pull(reader, gather, now_ns);
+
+    rc = rc < 0 ? rc : gather_write_private(gather, private_stream, packet, bytes, &slice);
+    return rc < 0 ? rc : reader_push_slice(reader, gather, &slice, now_ns);
+}
+
+int reader_send_slice(struct reader *reader, struct gather *gather, const struct slice *slice,
+                      uint64_t now_ns)
+{
+    int rc = reader_pull(reader, gather, now_ns);
+
+    return rc < 0 ? rc : reader_push_slice(reader, gather, slice, now_ns);
 }

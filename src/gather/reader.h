@@ -7,6 +7,8 @@
  *     2. a stream is followed at most once by one reader.
  *     3. what a receiver gets is, stream by stream, what was appended from its follow to its unfollow, each
  *        byte once; a private packet comes after everything that was appended before it.
+ *     4. follows are sorted by their streams' order, those of the same order by their coming. A pull takes them in
+ *        that order, in two passes: up to the streams' barriers, then beyond.
  */
 #ifndef ROOMD_GATHER_READER_H
 #define ROOMD_GATHER_READER_H
@@ -50,13 +52,17 @@ struct reader {
 enum { READER_FOLLOWS_MAX = 4096 };
 
 void reader_init(struct reader *reader);
-/* Forgets every position and drops the outbox. */
+/* Forgets every position and drops the outbox. The streams that it follows must still be there. */
 void reader_fini(struct reader *reader, struct gather *gather);
 
 /* Follows `stream` from its end on. 0, -ENOMEM, -EALREADY, or -ENOSPC beyond READER_FOLLOWS_MAX. */
 int reader_follow(struct reader *reader, struct stream *stream);
 /* Forgets the position: what was not pulled is not sent. Nothing happens when the stream is not followed. */
 void reader_unfollow(struct reader *reader, struct stream *stream);
+/* Forgets all positions. */
+void reader_unfollow_all(struct reader *reader);
+/* Its follow of `stream`, good until it next follows or unfollows; NULL when it does not follow it. */
+struct follow *reader_find(struct reader *reader, const struct stream *stream);
 
 /*
  * 0, or -ENOMEM or -EOVERFLOW: what was pulled up to then is in the outbox, the rest is still to be pulled.
@@ -74,5 +80,15 @@ void reader_skip(struct reader *reader, struct stream *stream);
  */
 int reader_send(struct reader *reader, struct gather *gather, struct stream *private_stream,
                 const void *packet, size_t bytes, uint64_t now_ns);
+
+/*
+ * The same for several readers, written once. gather_write_private: 0 and *slice is the packet, good until the next
+ * one is written to `private_stream`; or -ENOMEM. reader_send_slice, for each: pulls and pushes it; 0, -ENOMEM or
+ * -EOVERFLOW.
+ */
+int gather_write_private(struct gather *gather, struct stream *private_stream, const void *packet,
+                         size_t bytes, struct slice *slice);
+int reader_send_slice(struct reader *reader, struct gather *gather, const struct slice *slice,
+                      uint64_t now_ns);
 
 #endif

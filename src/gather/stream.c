@@ -32,9 +32,10 @@ enum { STREAM_KEYS_MIN = 64 };
 void stream_init(struct stream *stream, struct chunk_pool *chunks)
 {
     *stream = (struct stream){.chunks = chunks};
+    list_init(&stream->link);
 }
 
-void stream_fini(struct stream *stream)
+static void stream_drop_chunks(struct stream *stream)
 {
     while (stream->head != NULL) {
         struct chunk *chunk = stream->head;
@@ -42,15 +43,44 @@ void stream_fini(struct stream *stream)
         stream->head = chunk->next;
         chunk_unref(chunk);
     }
+    stream->tail = NULL;
+}
+
+void stream_fini(struct stream *stream)
+{
+    CHECK(stream->followers == 0);
+    list_remove(&stream->link);
+    stream_drop_chunks(stream);
     free(stream->keys);
-    *stream = (struct stream){.chunks = stream->chunks};
+    stream_init(stream, stream->chunks);
+}
+
+void stream_clear(struct stream *stream)
+{
+    CHECK(stream->followers == 0);
+    stream_drop_chunks(stream);
+    if (stream->keys != NULL && stream->keys->mask >= STREAM_KEYS_MIN) {
+        free(stream->keys); /* it had many once: that is no reason to have as many again */
+        stream->keys = NULL;
+    }
+    stream_set_barrier(stream);
+    stream->mark = stream->end;
+    stream->mark_packets = stream->packets;
+    stream->emptied = stream->end;
+}
+
+/* Whether `bytes` more, with all that was written since everything was last read, fit a small chunk. */
+static bool stream_fits_small(const struct stream *stream, size_t bytes)
+{
+    return stream->starts_small && stream->end - stream->emptied + bytes <= stream->chunks->small_bytes;
 }
 
 uint8_t *stream_reserve(struct stream *stream, size_t bytes)
 {
     CHECK(bytes > 0);
     if (stream->tail == NULL || bytes > stream->tail->size - stream->tail->used) {
-        struct chunk *chunk = chunk_open(stream->chunks, bytes);
+        struct chunk *chunk = stream_fits_small(stream, bytes) ? chunk_open_small(stream->chunks, bytes)
+                                                               : chunk_open(stream->chunks, bytes);
 
         if (chunk == NULL) {
             return NULL;
@@ -192,6 +222,27 @@ uint64_t stream_mark(struct stream *stream, uint64_t bytes_max)
     return stream->mark;
 }
 
+void stream_set_barrier(struct stream *stream)
+{
+    stream->pulled = stream->end;
+    stream->barrier = stream->end;
+    stream->barrier_packets = stream->packets;
+}
+
+/* All that is in the tail has been read, and nobody else holds it. */
+static void stream_rewind(struct stream *stream)
+{
+    struct chunk *tail = stream->tail;
+    const struct chunk_pool *pool = stream->chunks;
+
+    if (tail->size > pool->chunk_bytes || (tail->size > pool->small_bytes && stream_fits_small(stream, 0))) {
+        stream_drop_chunks(stream);
+        return;
+    }
+    tail->base = stream->end;
+    tail->used = 0;
+}
+
 void stream_trim(struct stream *stream, uint64_t position)
 {
     struct chunk *tail = stream->tail;
@@ -206,14 +257,11 @@ void stream_trim(struct stream *stream, uint64_t position)
         stream->head = chunk->next;
         chunk_unref(chunk);
     }
-    if (tail != NULL && stream->head == tail && position == stream->end && tail->refs == 1) {
-        if (tail->size > stream->chunks->chunk_bytes) {
-            stream->head = NULL;
-            stream->tail = NULL;
-            chunk_unref(tail);
-            return;
-        }
-        tail->base = stream->end;
-        tail->used = 0;
+    if (position < stream->end) {
+        return;
     }
+    if (tail != NULL && tail->refs == 1) {
+        stream_rewind(stream);
+    }
+    stream->emptied = stream->end;
 }

@@ -55,6 +55,7 @@ static uint32_t check_outbox(struct model *model, const struct outbox *outbox,
 /* Chunks follow each other without a gap, up to the end. */
 static void check_stream(struct model *model, const struct stream *stream)
 {
+    EXPECT(stream->barrier <= stream->pulled && stream->mark <= stream->pulled);
     EXPECT((stream->head == NULL) == (stream->tail == NULL) && stream->pulled <= stream->end);
     for (const struct chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
         EXPECT(chunk->used <= chunk->size);
@@ -62,6 +63,16 @@ static void check_stream(struct model *model, const struct stream *stream)
         EXPECT((chunk == stream->tail) == (chunk->next == NULL));
         hold_add(model, chunk);
     }
+}
+
+static void check_followers(struct model *model, unsigned s)
+{
+    uint32_t followers = 0;
+
+    for (unsigned r = 0; r < model->reader_count; r++) {
+        followers += model_find(model, r, s) != NULL;
+    }
+    EXPECT(model->streams[s].followers == followers);
 }
 
 static void check_reader(struct model *model, unsigned r)
@@ -89,6 +100,21 @@ static int compare_holds(const void *a, const void *b)
     return ((uintptr_t)*left > (uintptr_t)*right) - ((uintptr_t)*left < (uintptr_t)*right);
 }
 
+/* Chunks of one size, as many as are counted. Returns the bytes that they take. */
+static uint64_t check_cache(struct model *model, const struct chunk_cache *cache, uint32_t chunk_bytes)
+{
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+
+    for (const struct chunk *chunk = cache->first; chunk != NULL; chunk = chunk->next) {
+        EXPECT(chunk->size == chunk_bytes);
+        bytes += sizeof(struct chunk) + chunk->size;
+        count++;
+    }
+    EXPECT(cache->count == count);
+    return bytes;
+}
+
 /* The references that were found are those that are counted, and the chunks that were found are those that
  * live. */
 static void check_holds(struct model *model)
@@ -96,7 +122,6 @@ static void check_holds(struct model *model)
     const struct chunk_pool *pool = &model->gather.chunks;
     uint64_t memory_bytes = 0;
     uint32_t live = 0;
-    uint32_t cached = 0;
 
     qsort(holds, held, sizeof(*holds), compare_holds);
     for (size_t i = 0, next; i < held; i = next) {
@@ -106,12 +131,9 @@ static void check_holds(struct model *model)
         memory_bytes += sizeof(struct chunk) + holds[i]->size;
         live++;
     }
-    for (const struct chunk *chunk = pool->cache; chunk != NULL; chunk = chunk->next) {
-        EXPECT(chunk->size == pool->chunk_bytes);
-        memory_bytes += sizeof(struct chunk) + chunk->size;
-        cached++;
-    }
-    EXPECT(pool->live == live && pool->cached == cached);
+    EXPECT(pool->live == live);
+    memory_bytes += check_cache(model, &pool->ordinary, pool->chunk_bytes);
+    memory_bytes += check_cache(model, &pool->small, pool->small_bytes);
     EXPECT(pool->memory_bytes == memory_bytes && memory_bytes <= pool->memory_bytes_max);
 }
 
@@ -123,6 +145,8 @@ void model_check(struct model *model)
     check_stream(model, &model->private_stream);
     for (unsigned s = 0; s < model->stream_count; s++) {
         EXPECT(model->streams[s].end == model->model_streams[s].end);
+        EXPECT(model->streams[s].barrier == model->model_streams[s].barrier);
+        check_followers(model, s);
         check_stream(model, &model->streams[s]);
     }
     for (unsigned r = 0; r < model->reader_count; r++) {

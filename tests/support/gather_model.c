@@ -65,7 +65,7 @@ uint64_t model_draw(struct model *model, uint64_t below)
     return hash_u64(model->random) % below;
 }
 
-static struct model_follow *model_find(struct model *model, unsigned r, unsigned s)
+struct model_follow *model_find(struct model *model, unsigned r, unsigned s)
 {
     struct model_reader *reader = &model->model_readers[r];
 
@@ -75,6 +75,16 @@ static struct model_follow *model_find(struct model *model, unsigned r, unsigned
         }
     }
     return NULL;
+}
+
+/* Several of the same order, too. */
+static void open_stream(struct model *model, unsigned s)
+{
+    static const uint64_t tops[] = {0, UINT32_MAX, (uint64_t)UINT32_MAX + 1};
+
+    stream_init(&model->streams[s], &model->gather.chunks);
+    model->streams[s].order = model_draw(model, 8) == 0 ? tops[model_draw(model, 3)] : model_draw(model, 10);
+    model->streams[s].starts_small = model_draw(model, 2) == 0;
 }
 
 void model_init(struct model *model, uint64_t seed)
@@ -98,8 +108,9 @@ void model_init(struct model *model, uint64_t seed)
     model->stream_count = 1 + (unsigned)model_draw(model, MODEL_STREAMS_MAX);
     model->reader_count = 1 + (unsigned)model_draw(model, MODEL_READERS_MAX);
     stream_init(&model->private_stream, &model->gather.chunks);
+    model->gather.chunks.small_bytes = 1 + (uint32_t)model_draw(model, bytes);
     for (unsigned s = 0; s < model->stream_count; s++) {
-        stream_init(&model->streams[s], &model->gather.chunks);
+        open_stream(model, s);
     }
     for (unsigned r = 0; r < model->reader_count; r++) {
         reader_init(&model->readers[r]);
@@ -112,7 +123,8 @@ void model_fini(struct model *model)
         model_drop(model, r);
     }
     for (unsigned s = 0; s < model->stream_count; s++) {
-        model_close(model, s);
+        stream_fini(&model->streams[s]);
+        bytes_free(&model->model_streams[s].borders);
     }
     stream_fini(&model->private_stream);
     EXPECT(model->gather.chunks.live == 0 && model->gather.blocks.used == 0);
@@ -132,7 +144,7 @@ static void draw_bytes(struct model *model, size_t bytes)
 }
 
 /* Small, ordinary and outsize ones, and those that just fit what is left of the tail, or just don't. */
-static size_t draw_packet(struct model *model, const struct stream *stream)
+size_t model_draw_packet(struct model *model, const struct stream *stream)
 {
     size_t chunk_bytes = model->gather.chunks.chunk_bytes;
     size_t left = stream->tail != NULL ? stream->tail->size - stream->tail->used : 0;
@@ -154,18 +166,29 @@ static size_t draw_packet(struct model *model, const struct stream *stream)
 
 /* An append may be refused only when the pool, its cache given up, has no place for the chunk that it takes.
  */
-static void expect_no_chunk(struct model *model, size_t bytes)
+void model_expect_no_chunk(struct model *model, size_t bytes, bool is_small)
 {
     const struct chunk_pool *pool = &model->gather.chunks;
-    uint64_t size = bytes > pool->chunk_bytes ? bytes : pool->chunk_bytes;
+    uint64_t size = bytes > pool->chunk_bytes ? bytes : is_small ? pool->small_bytes : pool->chunk_bytes;
 
-    EXPECT(pool->cache == NULL);
+    EXPECT(pool->ordinary.first == NULL && pool->small.first == NULL);
     EXPECT(pool->memory_bytes + sizeof(struct chunk) + size > pool->memory_bytes_max);
     model->met.no_chunk++;
 }
 
+/* Whether a new chunk for a packet of stream `s` is to be a small one. */
+static bool fits_small(const struct model *model, unsigned s, size_t bytes)
+{
+    const struct model_stream *stream = &model->model_streams[s];
+
+    return model->streams[s].starts_small &&
+           stream->end - stream->emptied + bytes <= model->gather.chunks.small_bytes;
+}
+
 static void appended(struct model *model, unsigned s, size_t bytes)
 {
+    bool is_small = model->streams[s].tail->size <= model->gather.chunks.small_bytes;
+
     for (unsigned r = 0; r < model->reader_count; r++) {
         struct model_follow *follow = model_find(model, r, s);
 
@@ -177,12 +200,13 @@ static void appended(struct model *model, unsigned s, size_t bytes)
     bytes_add(&model->model_streams[s].borders, (const uint8_t *)&model->model_streams[s].end,
               sizeof(uint64_t));
     model->met.appended++;
+    model->met.small += is_small && model->streams[s].starts_small;
 }
 
 bool model_append(struct model *model, unsigned s)
 {
     struct stream *stream = &model->streams[s];
-    size_t bytes = draw_packet(model, stream);
+    size_t bytes = model_draw_packet(model, stream);
     bool is_whole = true;
     int rc = 0;
 
@@ -202,7 +226,7 @@ bool model_append(struct model *model, unsigned s)
     }
     if (rc < 0) {
         EXPECT(rc == -ENOMEM);
-        expect_no_chunk(model, bytes);
+        model_expect_no_chunk(model, bytes, fits_small(model, s, bytes));
         return false;
     }
     if (is_whole) {
@@ -239,7 +263,7 @@ bool model_append_keyed(struct model *model, unsigned s)
     if (rc < 0) {
         EXPECT(rc == -ENOMEM);
         EXPECT(!key->is_there || key->bytes != bytes || key->position < stream->open);
-        expect_no_chunk(model, bytes);
+        model_expect_no_chunk(model, bytes, fits_small(model, s, bytes));
         return false;
     }
     if (rc == 1) {
@@ -253,123 +277,6 @@ bool model_append_keyed(struct model *model, unsigned s)
     appended(model, s, bytes);
     model->met.keyed_appended++;
     return true;
-}
-
-/* Packets that end behind `from`, up to and with `to`. */
-static uint64_t packets_between(const struct model_stream *stream, uint64_t from, uint64_t to)
-{
-    uint64_t packets = 0;
-
-    for (size_t at = stream->borders.end; at > stream->borders.first; at -= sizeof(uint64_t)) {
-        uint64_t border;
-
-        memcpy(&border, stream->borders.data + at - sizeof(border), sizeof(border));
-        if (border <= from) {
-            break;
-        }
-        packets += border <= to;
-    }
-    return packets;
-}
-
-/* Does to the model what a pull did to the code; how far it came is read off the positions. */
-static bool pulled(struct model *model, unsigned r, bool is_marked)
-{
-    struct model_reader *reader = &model->model_readers[r];
-    const struct reader *real = &model->readers[r];
-    const struct follow *real_follows = real->many != NULL ? real->many : &real->one;
-    bool is_whole = true;
-
-    for (unsigned i = 0; i < reader->count; i++) {
-        struct model_follow *follow = &reader->follows[i];
-        struct model_stream *stream = &model->model_streams[follow->stream];
-        uint64_t to = is_marked ? stream->mark : stream->end;
-        uint64_t due = follow->start < to ? to - follow->start : 0;
-        uint64_t moved = real_follows[i].seen - follow->start;
-
-        EXPECT(moved <= due && (is_whole || moved == 0));
-        if (due == 0 || !is_whole) {
-            continue;
-        }
-        stream->open = is_marked ? stream->open : stream->end;
-        bytes_move(&reader->unsent, &follow->pending, moved);
-        follow->start += moved;
-        if (moved > 0 && stream->closed < follow->start) {
-            stream->closed = follow->start;
-        }
-        is_whole = moved == due;
-        if (is_whole) {
-            model->deliveries += packets_between(stream, follow->counted, to);
-            follow->counted = to;
-        } else {
-            model->met.half_pulled += moved > 0;
-        }
-    }
-    model->met.many_follows += reader->count > 1;
-    return is_whole;
-}
-
-bool model_pull(struct model *model, unsigned r, bool is_marked)
-{
-    uint64_t refused = model->gather.outbox_refused;
-    int rc = is_marked ? reader_pull_marked(&model->readers[r], &model->gather, model->step)
-                       : reader_pull(&model->readers[r], &model->gather, model->step);
-    bool is_whole = pulled(model, r, is_marked);
-
-    EXPECT(is_whole == (rc == 0) && model->gather.outbox_refused - refused == !is_whole);
-    if (rc < 0) {
-        EXPECT(rc == -ENOMEM && model->gather.blocks.used == model->gather.blocks.limit);
-        model->met.no_block++;
-    }
-    return is_whole;
-}
-
-uint64_t model_mark(struct model *model, unsigned s, uint64_t bytes_max)
-{
-    struct stream *stream = &model->streams[s];
-    struct model_stream *expected = &model->model_streams[s];
-    uint64_t mark = 0; /* nothing yet */
-
-    for (const struct chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
-        uint64_t end = chunk->base + chunk->used;
-
-        if (end > expected->mark && (mark == 0 || end - expected->mark <= bytes_max)) {
-            mark = end;
-        }
-    }
-    if (mark == 0 || expected->end - expected->mark <= bytes_max) {
-        mark = expected->end;
-    }
-    model->met.marked_short += mark < expected->end;
-    expected->open = expected->end;
-    expected->mark = mark;
-    EXPECT(stream_mark(stream, bytes_max) == mark && stream->mark == mark && mark <= stream->pulled);
-    return mark;
-}
-
-void model_send(struct model *model, unsigned r)
-{
-    size_t bytes = draw_packet(model, &model->private_stream);
-    uint64_t refused = model->gather.outbox_refused;
-    int rc = reader_send(&model->readers[r], &model->gather, &model->private_stream, model->packet, bytes,
-                         model->step);
-    bool is_whole = pulled(model, r, false);
-
-    EXPECT(model->gather.outbox_refused - refused == (rc < 0));
-    if (rc == 0) {
-        EXPECT(is_whole);
-        bytes_add(&model->model_readers[r].unsent, model->packet, bytes);
-        model->deliveries++;
-        model->met.private_packets++;
-        return;
-    }
-    EXPECT(rc == -ENOMEM);
-    if (model->gather.blocks.used == model->gather.blocks.limit) {
-        model->met.no_block++;
-    } else {
-        EXPECT(is_whole);
-        expect_no_chunk(model, bytes);
-    }
 }
 
 void model_append_but_one(struct model *model, unsigned s, unsigned r)
@@ -419,6 +326,19 @@ void model_write(struct model *model, unsigned r)
     model->met.short_writes += sent < total;
 }
 
+/* Behind those of its order and of lower ones. */
+static void insert_follow(struct model *model, struct model_reader *reader, unsigned s)
+{
+    uint64_t end = model->model_streams[s].end;
+    unsigned at = reader->count++;
+
+    for (; at > 0 && model->streams[reader->follows[at - 1].stream].order > model->streams[s].order; at--) {
+        reader->follows[at] = reader->follows[at - 1];
+        model->met.sorted++;
+    }
+    reader->follows[at] = (struct model_follow){.stream = s, .start = end, .counted = end};
+}
+
 void model_follow(struct model *model, unsigned r, unsigned s)
 {
     struct model_reader *reader = &model->model_readers[r];
@@ -428,8 +348,7 @@ void model_follow(struct model *model, unsigned r, unsigned s)
         EXPECT(reader_follow(&model->readers[r], &model->streams[s]) == -EALREADY);
     } else if (reader->count < MODEL_FOLLOWS_MAX) {
         EXPECT(reader_follow(&model->readers[r], &model->streams[s]) == 0);
-        reader->follows[reader->count++] =
-            (struct model_follow){.stream = s, .start = stream->end, .counted = stream->end};
+        insert_follow(model, reader, s);
         stream->closed = stream->end;
         stream->open = stream->end;
     }
@@ -442,8 +361,22 @@ void model_unfollow(struct model *model, unsigned r, unsigned s)
 
     reader_unfollow(&model->readers[r], &model->streams[s]);
     if (follow != NULL) {
+        unsigned at = (unsigned)(follow - reader->follows);
+
         bytes_free(&follow->pending);
-        *follow = reader->follows[--reader->count];
+        for (reader->count--; at < reader->count; at++) {
+            reader->follows[at] = reader->follows[at + 1];
+        }
+    }
+}
+
+void model_unfollow_all(struct model *model, unsigned r)
+{
+    struct model_reader *reader = &model->model_readers[r];
+
+    reader_unfollow_all(&model->readers[r]);
+    while (reader->count > 0) {
+        bytes_free(&reader->follows[--reader->count].pending);
     }
 }
 
@@ -459,29 +392,19 @@ void model_drop(struct model *model, unsigned r)
     *reader = (struct model_reader){0};
 }
 
-void model_trim(struct model *model, unsigned s, uint64_t position)
+/* Put aside and taken up again, at the position that it had come to. */
+static void clear_stream(struct model *model, unsigned s)
 {
-    struct stream *stream = &model->streams[s];
-    struct model_stream *expected = &model->model_streams[s];
-    bool was_tail_shared = stream->tail != NULL && stream->tail->refs > 1;
+    struct model_stream *stream = &model->model_streams[s];
 
-    for (unsigned r = 0; r < model->reader_count; r++) {
-        const struct model_follow *follow = model_find(model, r, s);
-
-        if (follow != NULL && follow->start < position) {
-            position = follow->start;
-        }
-    }
-    if (expected->closed < position) {
-        expected->closed = position;
-        expected->open = expected->end;
-    }
-    stream_trim(stream, position);
-    EXPECT(stream->head == stream->tail || stream->head->base + stream->head->used > position);
-    if (position == expected->end && !was_tail_shared) {
-        EXPECT(stream->head == stream->tail && (stream->tail == NULL || stream->tail->used == 0));
-        model->met.rewound++;
-    }
+    stream_clear(&model->streams[s]);
+    EXPECT(model->streams[s].head == NULL && model->streams[s].end == stream->end);
+    stream->closed = stream->end;
+    stream->open = stream->end;
+    stream->mark = stream->end;
+    stream->barrier = stream->end;
+    stream->emptied = stream->end;
+    model->met.cleared++;
 }
 
 void model_close(struct model *model, unsigned s)
@@ -489,8 +412,12 @@ void model_close(struct model *model, unsigned s)
     for (unsigned r = 0; r < model->reader_count; r++) {
         model_unfollow(model, r, s);
     }
+    if (model_draw(model, 2) == 0) {
+        clear_stream(model, s);
+        return;
+    }
     stream_fini(&model->streams[s]);
-    stream_init(&model->streams[s], &model->gather.chunks);
+    open_stream(model, s);
     bytes_free(&model->model_streams[s].borders);
     model->model_streams[s] = (struct model_stream){0};
 }

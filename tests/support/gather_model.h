@@ -6,8 +6,8 @@
  * (`pending`), and for the receiver what was pulled and not yet sent (`unsent`). The order between several
  * followed streams is:
  *
- *     1. a pull goes follow by follow, in the order of following, except that an unfollow puts the newest
- *        follow in the place of the one that it forgets.
+ *     1. a pull goes follow by follow, by the streams' order, and among streams of the same order by that of
+ *        following: up to the streams' barriers first, then on.
  *     2. a private packet comes behind all that was pending, in every followed stream, when it was sent.
  */
 #ifndef TESTS_SUPPORT_GATHER_MODEL_H
@@ -59,6 +59,8 @@ struct model_stream {
     uint64_t closed;
     uint64_t open;
     uint64_t mark;
+    uint64_t barrier;
+    uint64_t emptied;           /* its end when it was last trimmed to its end */
     struct model_bytes borders; /* where each packet ends, as uint64_t */
     struct model_key keys[MODEL_KEYS];
 };
@@ -67,6 +69,7 @@ struct model_stream {
 struct model_met {
     uint64_t appended, outsize, keyed_appended, overwritten, skipped, private_packets;
     uint64_t no_chunk, no_block, half_pulled, many_follows, many_blocks, short_writes, rewound, marked_short;
+    uint64_t small, let_go, sorted, barriers_passed, sent_to_some, cleared;
 };
 
 struct model {
@@ -117,17 +120,31 @@ bool model_pull(struct model *model, unsigned r, bool is_marked);
 uint64_t model_mark(struct model *model, unsigned s, uint64_t bytes_max);
 /* A packet to reader `r` alone. */
 void model_send(struct model *model, unsigned r);
+/* One packet to some of the readers, written once. */
+void model_send_some(struct model *model);
+/* What lies before the end of stream `s` comes before whatever lies behind other streams' barriers. */
+void model_set_barrier(struct model *model, unsigned s);
 /* A packet to everybody on stream `s` but reader `r`. */
 void model_append_but_one(struct model *model, unsigned s, unsigned r);
 /* The socket takes some bytes of what waits, often fewer than were offered, or none. */
 void model_write(struct model *model, unsigned r);
 void model_follow(struct model *model, unsigned r, unsigned s);
 void model_unfollow(struct model *model, unsigned r, unsigned s);
+void model_unfollow_all(struct model *model, unsigned r);
 /* The receiver is gone, with what it was still to be sent. */
 void model_drop(struct model *model, unsigned r);
 /* Trims to `position`, or to what its slowest follower has pulled where that is less. */
 void model_trim(struct model *model, unsigned s, uint64_t position);
-/* Everybody forgets the stream and it begins anew. */
+/* Everybody forgets the stream and it begins anew, or goes on from where it is, empty. */
 void model_close(struct model *model, unsigned s);
+
+/* For gather_pull.c. */
+struct model_follow *model_find(struct model *model, unsigned r, unsigned s);
+/* Draws model->packet for `stream`; returns its size. */
+size_t model_draw_packet(struct model *model, const struct stream *stream);
+/*
+ * An append may be refused only when the pool, its caches given up, has no place for the chunk that it takes.
+ */
+void model_expect_no_chunk(struct model *model, size_t bytes, bool is_small);
 
 #endif

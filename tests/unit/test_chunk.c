@@ -76,11 +76,11 @@ static void a_chunk_of_the_ordinary_size_comes_back_from_the_cache(void **state)
     chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
     first = chunk_open(&pool, 1);
     chunk_unref(first);
-    assert_int_equal(pool.cached, 1);
+    assert_int_equal(pool.ordinary.count, 1);
     assert_int_equal(pool.memory_bytes, chunk_memory);
     second = chunk_open(&pool, CHUNK_BYTES);
     assert_ptr_equal(second, first);
-    assert_int_equal(pool.cached, 0);
+    assert_int_equal(pool.ordinary.count, 0);
     assert_int_equal(pool.memory_bytes, chunk_memory);
     chunk_unref(second);
     chunk_pool_fini(&pool);
@@ -160,7 +160,7 @@ static void cached_chunks_make_room_for_an_outsize_one(void **state)
     assert_non_null(outsize);
     assert_int_equal(outsize->size, CHUNK_BYTES * 2);
     assert_true(pool.memory_bytes <= pool.memory_bytes_max);
-    assert_int_equal(pool.cached, ASAN_IS_ON ? 0 : 1);
+    assert_int_equal(pool.ordinary.count, ASAN_IS_ON ? 0 : 1);
     chunk_unref(outsize);
     assert_null(chunk_open(&pool, CHUNK_BYTES * 10));
     assert_int_equal(pool.live, 1);
@@ -168,6 +168,67 @@ static void cached_chunks_make_room_for_an_outsize_one(void **state)
     assert_non_null(outsize);
     chunk_unref(outsize);
     chunk_unref(chunks[3]);
+    chunk_pool_fini(&pool);
+}
+
+/* Each size comes back from its own cache, and both count and give way. */
+static void small_chunks_have_a_cache_of_their_own(void **state)
+{
+    static const uint64_t small_memory = sizeof(struct chunk) + CHUNK_SMALL_BYTES;
+    static const uint64_t large_memory = sizeof(struct chunk) + 4 * CHUNK_SMALL_BYTES;
+    struct chunk_pool pool;
+    struct chunk *small;
+    struct chunk *large;
+
+    (void)state;
+    chunk_pool_init(&pool, 4 * CHUNK_SMALL_BYTES, small_memory + large_memory);
+    small = chunk_open_small(&pool, CHUNK_SMALL_BYTES);
+    large = chunk_open_small(&pool, CHUNK_SMALL_BYTES + 1); /* too much for a small one */
+    assert_int_equal(small->size, CHUNK_SMALL_BYTES);
+    assert_int_equal(large->size, 4 * CHUNK_SMALL_BYTES);
+    assert_int_equal(pool.memory_bytes, small_memory + large_memory);
+    assert_null(chunk_open_small(&pool, 1));
+    memset(small->bytes, 0xEE, small->size);
+    chunk_unref(small);
+    chunk_unref(large);
+    if (!ASAN_IS_ON) {
+        assert_int_equal(pool.memory_bytes, small_memory + large_memory);
+        assert_int_equal(pool.small.count, 1);
+        assert_ptr_equal(chunk_open(&pool, 1), large);
+        assert_ptr_equal(chunk_open_small(&pool, 1), small);
+        chunk_unref(small);
+        assert_null(chunk_open(&pool, 1)); /* the small one that it frees is not enough */
+        assert_int_equal(pool.small.count, 0);
+        chunk_unref(large);
+    }
+    for (int i = 0; i < 5; i++) {
+        struct chunk *chunk = chunk_open_small(&pool, 1);
+
+        assert_non_null(chunk);
+        assert_int_equal(chunk->size, CHUNK_SMALL_BYTES);
+        chunk_unref(chunk);
+    }
+    large = chunk_open(&pool, 4 * CHUNK_SMALL_BYTES + CHUNK_SMALL_BYTES);
+    assert_non_null(large); /* both caches gave way to it */
+    assert_int_equal(pool.ordinary.count + pool.small.count, 0);
+    chunk_unref(large);
+    chunk_pool_fini(&pool);
+}
+
+static void where_chunks_are_no_larger_than_small_ones_there_is_one_size(void **state)
+{
+    struct chunk_pool pool;
+
+    (void)state;
+    chunk_pool_init(&pool, CHUNK_BYTES, 1 << 20);
+    for (size_t bytes = 1; bytes < 2 * CHUNK_BYTES; bytes += 50) {
+        struct chunk *chunk = chunk_open_small(&pool, bytes);
+
+        assert_int_equal(chunk->size, bytes <= CHUNK_BYTES ? CHUNK_BYTES : bytes);
+        chunk_unref(chunk);
+        assert_int_equal(pool.small.count, 0);
+        assert_int_equal(pool.ordinary.count, ASAN_IS_ON ? 0 : 1);
+    }
     chunk_pool_fini(&pool);
 }
 
@@ -188,11 +249,11 @@ static void a_burst_does_not_keep_its_memory(void **state)
         chunk_unref(chunks[i]);
     }
     assert_int_equal(pool.live, 0);
-    assert_int_equal(pool.memory_bytes, pool.cached * chunk_memory);
-    assert_true(pool.cached < BURST / 4);
+    assert_int_equal(pool.memory_bytes, pool.ordinary.count * chunk_memory);
+    assert_true(pool.ordinary.count < BURST / 4);
     chunk_pool_fini(&pool);
     assert_int_equal(pool.memory_bytes, 0);
-    assert_int_equal(pool.cached, 0);
+    assert_int_equal(pool.ordinary.count, 0);
 }
 
 int main(void)
@@ -204,6 +265,8 @@ int main(void)
         cmocka_unit_test(an_outsize_chunk_is_of_the_size_asked_for_and_freed_at_once),
         cmocka_unit_test(a_pool_stops_at_its_limit),
         cmocka_unit_test(cached_chunks_make_room_for_an_outsize_one),
+        cmocka_unit_test(small_chunks_have_a_cache_of_their_own),
+        cmocka_unit_test(where_chunks_are_no_larger_than_small_ones_there_is_one_size),
         cmocka_unit_test(a_burst_does_not_keep_its_memory),
     };
 

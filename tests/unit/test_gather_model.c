@@ -93,6 +93,9 @@ static void leave(struct model *model, unsigned r)
 {
     model_pull(model, r, false);
     model_write(model, r);
+    if (model_draw(model, 2) == 0) {
+        model_unfollow_all(model, r);
+    }
     while (model->model_readers[r].count > 0) {
         model_unfollow(model, r, model->model_readers[r].follows[0].stream);
     }
@@ -107,6 +110,18 @@ static void move(struct model *model, unsigned r)
     }
     model_follow(model, r, (unsigned)model_draw(model, model->stream_count));
     model_unfollow(model, r, from);
+}
+
+/* Of one stream, or of all, as a room's is. */
+static void barrier(struct model *model, unsigned s)
+{
+    bool is_common = model_draw(model, 2) == 0;
+
+    for (unsigned i = 0; i < model->stream_count; i++) {
+        if (is_common || i == s) {
+            model_set_barrier(model, i);
+        }
+    }
 }
 
 static void keyed_burst(struct model *model, unsigned s)
@@ -128,7 +143,11 @@ static void step(struct model *model)
         model_append_keyed(model, s);
     } else if (what < 430) {
         model_send(model, r);
-    } else if (what < 500) {
+    } else if (what < 440) {
+        model_send_some(model);
+    } else if (what < 460) {
+        barrier(model, s);
+    } else if (what < 510) {
         model_append_but_one(model, s, r);
     } else if (what < 540) {
         enter(model, r);
@@ -150,7 +169,7 @@ static void step(struct model *model)
         model->model_readers[r].slow_until = model->step + model_draw(model, 400);
     } else if (what < 993) {
         model_close(model, s);
-        flush_round.ends[s] = 0;
+        flush_round.ends[s] = model->streams[s].end;
     } else if (what < 996) {
         keyed_burst(model, s);
     } else {
@@ -223,6 +242,8 @@ static void the_runs_met_every_case(void **state)
     assert_true(met->no_chunk > 200 && met->no_block > 200 && met->half_pulled > 20);
     assert_true(met->many_follows > 1000 && met->many_blocks > 200);
     assert_true(met->short_writes > 1000 && met->rewound > 50 && met->marked_short > 200);
+    assert_true(met->small > 1000 && met->let_go > 20 && met->sorted > 200 && met->cleared > 20);
+    assert_true(met->barriers_passed > 200 && met->sent_to_some > 200);
     assert_true(flush_round.finished > 200 && flush_round.mixed > 200);
 }
 

@@ -152,7 +152,7 @@ static void a_stream_is_followed_once(void **state)
     teardown(&f);
 }
 
-/* Follow by follow; an unfollow puts the newest follow in the place of the one that it forgets. */
+/* Streams of the same order, follow by follow. */
 static void streams_come_in_the_order_of_following(void **state)
 {
     struct fixture f;
@@ -171,7 +171,7 @@ static void streams_come_in_the_order_of_following(void **state)
     append(&f.c, "c3 ");
     append(&f.b, "b3 ");
     reader_unfollow(&f.reader, &f.b);
-    pull_and_assert(&f, &f.reader, "c3 a3 ");
+    pull_and_assert(&f, &f.reader, "a3 c3 ");
     append(&f.a, "a4 ");
     append(&f.c, "c4 ");
     reader_unfollow(&f.reader, &f.a); /* the last one */
@@ -389,8 +389,8 @@ static void a_private_packet_that_finds_no_memory_leaves_the_rest(void **state)
     assert_int_equal(f.gather.deliveries, 1);
     append(&f.a, "more ");
     pull_and_assert(&f, &f.reader, "public more ");
-    stream_fini(&f.a);
     reader_unfollow(&f.reader, &f.a);
+    stream_fini(&f.a);
     send_private(&f, &f.reader, "private");
     assert_sends(&f, &f.reader, "private");
     teardown(&f);
@@ -457,9 +457,11 @@ static void as_many_streams_are_followed_as_may_be(void **state)
     append(&streams[17], "middle ");
     pull_and_assert(&f, &f.reader, "first middle last ");
     reader_unfollow(&f.reader, &streams[0]);
+    append(&streams[1], "second ");
     follow(&f.reader, &streams[READER_FOLLOWS_MAX]);
     append(&streams[READER_FOLLOWS_MAX], "now ");
-    pull_and_assert(&f, &f.reader, "now ");
+    append(&streams[18], "middle ");
+    pull_and_assert(&f, &f.reader, "second middle now ");
     while (f.reader.count > 0) {
         reader_unfollow(&f.reader, &streams[READER_FOLLOWS_MAX + 1 - f.reader.count]);
         assert_true(f.reader.count < READER_FOLLOWS_MAX);
