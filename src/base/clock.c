@@ -19,6 +19,11 @@ uint64_t clock_now_ns(void)
     return now_ns != 0 ? now_ns : 1;
 }
 
+uint64_t clock_coarse_ns(void)
+{
+    return clock_read_ns(CLOCK_MONOTONIC_COARSE);
+}
+
 void clock_sleep_ns(uint64_t duration_ns)
 {
     struct timespec duration = {.tv_sec = (time_t)(duration_ns / NS_PER_S),

@@ -11,6 +11,12 @@
 /* Nanoseconds of CLOCK_MONOTONIC; never 0. Replaced at link time by the simulated clock of tests. */
 uint64_t clock_now_ns(void);
 
+/*
+ * The same as the kernel last wrote it down, up to a few milliseconds ago: costs next to nothing. For spans that are
+ * long beside that. May lie before a clock_now_ns that was read earlier.
+ */
+uint64_t clock_coarse_ns(void);
+
 /* Sleeps `duration_ns`, less when a signal comes. */
 void clock_sleep_ns(uint64_t duration_ns);
 

@@ -69,6 +69,7 @@ static void engine_init_lists(struct engine *engine)
     list_init(&engine->blocked);
     list_init(&engine->runnable);
     list_init(&engine->flushing);
+    list_init(&engine->closing);
 }
 
 static void engine_free(struct engine *engine)
@@ -111,17 +112,28 @@ int engine_init(struct engine *engine, const struct engine_limits *limits, uint6
     return rc;
 }
 
+/* Any room that is left; one that closes may have made, or retired, others. */
+static struct room *engine_last_room(const struct engine *engine)
+{
+    if (engine->lobby.count > 0) {
+        return engine->lobby.rooms[engine->lobby.count - 1];
+    }
+    return list_is_empty(&engine->closing) ? NULL
+                                           : LIST_ENTRY(engine->closing.next, struct room, closing_link);
+}
+
 void engine_fini(struct engine *engine)
 {
     uint32_t at = 0;
     struct session *session;
+    struct room *room;
 
     while ((session = slots_next(&engine->sessions, &at)) != NULL) {
         session_close(session, ROOMD_CLOSE_SHUTDOWN, NULL);
         session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL); /* nobody waits for it to read that */
     }
-    while (engine->lobby.count > 0) {
-        room_close(engine->lobby.rooms[engine->lobby.count - 1]);
+    while ((room = engine_last_room(engine)) != NULL) {
+        room_close(room);
     }
     session_reap(engine);
     reactor_fini(&engine->net.reactor);

@@ -11,6 +11,7 @@
  *     blocked    sessions whose socket takes no more
  *     runnable   rooms with jobs to run
  *     flushing   rooms in a round of flushing
+ *     closing    rooms that were retired, until they are empty
  */
 #ifndef ROOMD_ROOM_ENGINE_H
 #define ROOMD_ROOM_ENGINE_H
@@ -28,7 +29,7 @@
 #include "gather/stream.h"
 #include "net/conn.h"
 #include "room/lobby.h"
-#include "roomd/wire.h"
+#include "roomd/content.h"
 
 /* A tick that starts later than this after its due time is counted as late. */
 #define TICK_LATE_NS (5 * NS_PER_MS)
@@ -56,6 +57,9 @@ struct engine_stats {
     uint64_t appends_refused; /* broadcasts that found no memory */
     uint64_t jobs;
     uint64_t jobs_refused; /* the queue was full: the sender waited */
+    uint64_t callbacks_slow;
+    uint64_t rooms_created; /* of templates */
+    uint64_t rooms_retired;
     uint64_t job_timers_late;
     uint64_t enters;
     uint64_t leaves;
@@ -72,6 +76,15 @@ struct close_log {
     uint32_t lines;
     uint64_t held;
 };
+
+/* A counter of the contents', by name. */
+struct content_counter {
+    char name[ROOMD_COUNTER_NAME_BYTES_MAX + 1];
+    uint64_t value;
+};
+
+/* A content's callback that took longer is named in the log. */
+#define CALLBACK_SLOW_NS (100 * NS_PER_MS)
 
 struct engine {
     struct net net;
@@ -92,12 +105,19 @@ struct engine {
     struct list blocked;
     struct list runnable;
     struct list flushing;
+    struct list closing;
     struct timer deadline_timer; /* of partial and lingering */
     struct timer blocked_timer;  /* looks at blocked once a second */
     struct log_gate refuse_gate;
     struct log_gate memory_gate;
+    struct log_gate create_gate; /* contents that did not open */
     struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
-    uint64_t now_ns; /* the turn's clock */
+    const struct roomd_host *host; /* for rooms made of templates */
+    const char *data_dir;          /* where contents find their files; NULL: nowhere */
+    struct content_counter counters[ROOMD_COUNTERS_MAX];
+    uint32_t counter_count;
+    struct log_gate slow_gate; /* callbacks that took too long */
+    uint64_t now_ns;           /* the turn's clock */
     uint32_t next_player;
     uint32_t instant_rooms; /* whose tick is 0 */
     bool is_playing;        /* a room's content is at work */

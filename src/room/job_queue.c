@@ -153,3 +153,30 @@ int job_queue_pop(struct job_queue *queue, struct job *job, uint8_t *payload)
     }
     return -ENOENT;
 }
+
+static void job_dropped(void *state, uint64_t session, const void *payload, size_t bytes)
+{
+    (void)state;
+    (void)session;
+    (void)payload;
+    (void)bytes;
+}
+
+void job_queue_drop_jobs(struct job_queue *queue)
+{
+    for (size_t position = queue->head; position != queue->tail;) {
+        size_t at = ring_at(queue, position);
+
+        if (queue->size - at < sizeof(struct record)) {
+            position += queue->size - at;
+            continue;
+        }
+
+        struct record *record = (struct record *)(void *)(queue->ring + at);
+
+        if (!record->is_filler && record->job.run != NULL) {
+            record->job.run = job_dropped;
+        }
+        position += record->bytes;
+    }
+}

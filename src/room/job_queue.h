@@ -59,4 +59,10 @@ int job_queue_push(struct job_queue *queue, const struct job *job, const void *p
  */
 int job_queue_pop(struct job_queue *queue, struct job *job, uint8_t *payload);
 
+/*
+ * The content's jobs that wait will do nothing: they stay, so that what waits for its turn among them (transitions)
+ * keeps it. Packets stay as they are.
+ */
+void job_queue_drop_jobs(struct job_queue *queue);
+
 #endif

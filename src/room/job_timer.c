@@ -5,8 +5,15 @@
 
 #include "room/engine.h"
 #include "room/room.h"
+#include "room/room_content.h"
 
-#define JOB_TIMER_RETRY_NS (1 * NS_PER_MS)
+enum { JOB_TIMER_RETRY_MS = 1 };
+
+/* Contents see their time in whole ms: what is due then is due at the very beginning of that ms. */
+static uint64_t job_timer_due_ns(const struct room *room, uint64_t delay_ms)
+{
+    return room->epoch_ns + (room_content_now_ms(room) + delay_ms) * NS_PER_MS;
+}
 
 static void job_timer_close(struct job_timer *job_timer)
 {
@@ -23,10 +30,11 @@ static void job_timer_fire(struct timer *timer, uint64_t now_ns)
     struct job_timer *job_timer = LIST_ENTRY(timer, struct job_timer, timer);
     struct engine *engine = job_timer->room->engine;
 
+    (void)now_ns;
     if (room_push(job_timer->room, job_timer->run, job_timer->session, job_timer->payload, job_timer->bytes) <
         0) {
         engine->stats.job_timers_late++;
-        timer_arm(&engine->timers, timer, now_ns + JOB_TIMER_RETRY_NS);
+        timer_arm(&engine->timers, timer, job_timer_due_ns(job_timer->room, JOB_TIMER_RETRY_MS));
         return;
     }
     job_timer_close(job_timer);
@@ -62,7 +70,8 @@ int job_timer_open(struct room *room, uint64_t delay_ns, roomd_job *run, uint64_
         return -ENOMEM;
     }
     list_push(&room->job_timers, &job_timer->link);
-    timer_arm(&engine->timers, &job_timer->timer, engine->now_ns + delay_ns);
+    timer_arm(&engine->timers, &job_timer->timer,
+              job_timer_due_ns(room, (delay_ns + NS_PER_MS - 1) / NS_PER_MS));
     *id = job_timer->id;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "room/engine.h"
 #include "room/job_timer.h"
+#include "room/room_content.h"
 #include "room/session.h"
 #include "wire/control.h"
 
@@ -17,7 +18,7 @@
  */
 #define GRID_STEP 2654435769u
 
-static void room_mark_runnable(struct room *room)
+void room_mark_runnable(struct room *room)
 {
     if (!list_is_linked(&room->runnable_link)) {
         list_push(&room->engine->runnable, &room->runnable_link);
@@ -34,71 +35,135 @@ static void room_place_on_grid(struct room *room)
 static void room_free(struct room *room)
 {
     timer_close(&room->engine->timers, &room->tick);
+    timer_close(&room->engine->timers, &room->idle);
     job_queue_fini(&room->jobs);
     stream_fini(&room->stream);
     stream_fini(&room->private_stream);
+    room_content_free_settings(room);
     free(room->members);
     free(room);
 }
 
-static struct room *room_allocate(struct engine *engine, const char *name, const struct room_options *options)
+/* Room names may come from clients. */
+static void room_put_log_name(struct room *room)
+{
+    size_t bytes = strlen(room->name);
+
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char c = (unsigned char)room->name[i];
+
+        if (c <= ' ' || c >= 0x7F || c == '"' || c == '\\' || c == '=') {
+            log_quote(room->log_name, sizeof(room->log_name), room->name, bytes);
+            return;
+        }
+    }
+    memcpy(room->log_name, room->name, bytes + 1);
+}
+
+static void room_init(struct room *room, struct engine *engine, const char *name)
+{
+    CHECK(strlen(name) < sizeof(room->name));
+    memcpy(room->name, name, strlen(name) + 1);
+    room_put_log_name(room);
+    room->engine = engine;
+    stream_init(&room->stream, &engine->net.gather.chunks);
+    stream_init(&room->private_stream, &engine->net.gather.chunks);
+    job_queue_init(&room->jobs, room->options.job_bytes_max);
+    histogram_init(&room->lateness_ns);
+    list_init(&room->active);
+    list_init(&room->transitions);
+    list_init(&room->waiting);
+    list_init(&room->job_timers);
+    list_init(&room->runnable_link);
+    list_init(&room->flushing_link);
+    list_init(&room->memory);
+    list_init(&room->closing_link);
+}
+
+/* NULL when there is no memory. */
+static struct room *room_allocate(struct engine *engine, const char *name, const struct room_options *options,
+                                  const struct roomd_content *content)
 {
     struct room *room = calloc(1, sizeof(*room));
 
     if (room == NULL) {
         return NULL;
     }
-    CHECK(strlen(name) < sizeof(room->name));
-    memcpy(room->name, name, strlen(name) + 1);
-    room->engine = engine;
+    room->content = content;
     room->options = *options;
-    stream_init(&room->stream, &engine->net.gather.chunks);
-    stream_init(&room->private_stream, &engine->net.gather.chunks);
-    job_queue_init(&room->jobs, options->job_bytes_max);
-    histogram_init(&room->lateness_ns);
-    list_init(&room->transitions);
-    list_init(&room->waiting);
-    list_init(&room->job_timers);
-    list_init(&room->runnable_link);
-    list_init(&room->flushing_link);
+    room->options.settings = NULL; /* it keeps a copy */
+    room->options.setting_count = 0;
+    room_init(room, engine, name);
+    if (room_content_set_settings(room, options->settings, options->setting_count) < 0 ||
+        timer_open(&engine->timers, &room->tick, room_on_tick) < 0 ||
+        timer_open(&engine->timers, &room->idle, room_on_idle) < 0) {
+        room_free(room);
+        return NULL;
+    }
     return room;
+}
+
+/* Its content has been closed, or has not opened. */
+static void room_take_apart(struct room *room)
+{
+    job_timer_cancel_all(room);
+    room_stream_close_all(room);
+    list_remove(&room->runnable_link);
+    list_remove(&room->flushing_link);
+    room_unlist(room);
+    room_free(room);
+}
+
+static int room_open_of(struct engine *engine, const char *name, const struct room_options *options,
+                        const struct roomd_content *content, const struct roomd_host *host,
+                        struct room_template *template, struct room **out)
+{
+    struct room *room = room_allocate(engine, name, options, content);
+    int rc;
+
+    if (room == NULL) {
+        return -ENOMEM;
+    }
+    rc = lobby_add(&engine->lobby, room);
+    if (rc < 0) {
+        room_free(room);
+        return rc;
+    }
+    room->template = template;
+    if (template != NULL) {
+        template->instances++;
+    }
+    room_place_on_grid(room);
+    rc = room_content_open(room, host);
+    if (rc < 0) {
+        room_take_apart(room);
+        return rc;
+    }
+    engine->instant_rooms += room->options.tick_ns == 0;
+    *out = room;
+    return 0;
 }
 
 int room_open(struct engine *engine, const char *name, const struct room_options *options,
               const struct roomd_content *content, const struct roomd_host *host, struct room **out)
 {
-    struct room *room = room_allocate(engine, name, options);
+    int rc = room_open_of(engine, name, options, content, host, NULL, out);
 
-    if (room == NULL) {
-        return -ENOMEM;
+    if (rc == 0 && options->is_autojoin && !(*out)->is_closing) {
+        engine->lobby.autojoin = *out;
     }
+    return rc;
+}
 
-    int rc = timer_open(&engine->timers, &room->tick, room_on_tick);
+int room_open_instance(struct engine *engine, struct room_template *template, const char *name,
+                       struct room **out)
+{
+    int rc = room_open_of(engine, name, &template->options, template->content, engine->host, template, out);
 
     if (rc == 0) {
-        rc = lobby_add(&engine->lobby, room);
+        room_watch_idle(*out);
     }
-    if (rc < 0) {
-        room_free(room);
-        return rc;
-    }
-    room_place_on_grid(room);
-    room->content = content;
-    rc = content->open(host, (struct roomd_room *)room, &room->content_state);
-    if (rc < 0) {
-        job_timer_cancel_all(room);
-        list_remove(&room->runnable_link);
-        list_remove(&room->flushing_link);
-        lobby_remove(&engine->lobby, room);
-        room_free(room);
-        return rc;
-    }
-    if (options->is_autojoin) {
-        engine->lobby.autojoin = room;
-    }
-    engine->instant_rooms += options->tick_ns == 0;
-    *out = room;
-    return 0;
+    return rc;
 }
 
 int room_push_packet(struct room *room, struct session *session, uint16_t id, const uint8_t *payload,
@@ -132,14 +197,6 @@ int room_push(struct room *room, roomd_job *run, uint64_t session, const void *p
     return rc;
 }
 
-void room_push_transition(struct room *room, struct session *session)
-{
-    CHECK(!list_is_linked(&session->transition_link));
-    session->transition_after = room->jobs.pushed;
-    list_push(&room->transitions, &session->transition_link);
-    room_mark_runnable(room);
-}
-
 struct session *room_find_member(struct room *room, uint64_t id)
 {
     struct session *session = slots_find(&room->engine->sessions, id);
@@ -151,126 +208,30 @@ struct session *room_find_member(struct room *room, uint64_t id)
     return session;
 }
 
-static int room_add_member(struct room *room, struct session *session)
-{
-    if (room->member_count == room->member_capacity) {
-        uint32_t capacity = room->member_capacity == 0 ? 16 : room->member_capacity * 2;
-        struct session **members = realloc(room->members, capacity * sizeof(members[0]));
-
-        if (members == NULL) {
-            return -ENOMEM;
-        }
-        room->members = members;
-        room->member_capacity = capacity;
-    }
-
-    int rc = reader_follow(&session->conn.reader, &room->stream);
-
-    if (rc < 0) {
-        return rc;
-    }
-    session->member = room->member_count;
-    room->members[room->member_count++] = session;
-    return 0;
-}
-
-static void room_release(struct room *room, struct session *session)
-{
-    CHECK(room->seats > 0);
-    room->seats--;
-    session->room = NULL;
-    session->place = SESSION_NOWHERE;
-}
-
-static struct owed_max room_owed_max(const struct room *room)
-{
-    return (struct owed_max){.bytes = room->options.outbox_bytes_max,
-                             .slices = room->options.outbox_slices_max,
-                             .age_ns = room->options.outbox_age_max_ns};
-}
-
 void room_set_options(struct room *room, const struct room_options *options)
 {
-    bool is_autojoin = room->options.is_autojoin;
-    bool has_new_tick = room->options.tick_ns != options->tick_ns;
+    struct room_options before = room->options;
 
-    room->engine->instant_rooms -= room->options.tick_ns == 0;
+    room->engine->instant_rooms -= before.tick_ns == 0;
     room->engine->instant_rooms += options->tick_ns == 0;
     room->options = *options;
-    room->options.is_autojoin = is_autojoin;
+    room->options.is_autojoin = before.is_autojoin;
+    room->options.seed = before.seed;
+    room->options.settings = before.settings;
+    room->options.setting_count = before.setting_count;
+    if (room_content_set_settings(room, options->settings, options->setting_count) < 0) {
+        LOG(LOG_LEVEL_ERROR, "settings_kept", "room=%s error=\"%s\"", room->log_name, strerror(ENOMEM));
+    }
     room->jobs.bytes_max = options->job_bytes_max;
     for (uint32_t i = 0; i < room->member_count; i++) {
         room->members[i]->owed_max = room_owed_max(room);
     }
-    if (has_new_tick) {
+    if (before.tick_ns != options->tick_ns) {
         timer_cancel(&room->engine->timers, &room->tick);
         room_place_on_grid(room);
         room_request_flush(room, 0);
         room_arm_tick(room);
     }
-}
-
-static void room_enter(struct room *room, struct session *session)
-{
-    if (session->close_reason != ROOMD_CLOSE_NONE) {
-        room_release(room, session);
-        return;
-    }
-    if (room_add_member(room, session) < 0) {
-        room_release(room, session);
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
-        return;
-    }
-    session->place = SESSION_IN_ROOM;
-    session->user = NULL;
-    session->owed_max = room_owed_max(room);
-    room->engine->stats.enters++;
-
-    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
-    uint32_t tick_ms = (uint32_t)(room->options.tick_ns / NS_PER_MS);
-
-    session_send_control(session, frame,
-                         control_put_joined(frame, room->id, room->name, room->content->name, tick_ms));
-    if (room->content->tick != NULL) {
-        room_arm_tick(room);
-    }
-    if (room->content->enter != NULL) {
-        room->content->enter(room->content_state, session->id);
-    }
-}
-
-static void room_leave(struct room *room, struct session *session)
-{
-    /* What was said before it left is still owed to a client that is there to read it. */
-    if (session->close_reason == ROOMD_CLOSE_NONE &&
-        reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
-    }
-    reader_unfollow(&session->conn.reader, &room->stream);
-    if (room->content->leave != NULL) {
-        room->content->leave(room->content_state, session->id, session->leave_reason);
-    }
-    room_remove_member(room, session->member);
-    room_release(room, session);
-    session->user = NULL;
-    room->engine->stats.leaves++;
-
-    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
-
-    session_send_control(session, frame, control_put_left(frame, session->leave_reason));
-}
-
-static void room_run_transition(struct room *room)
-{
-    struct session *session = LIST_ENTRY(list_pop(&room->transitions), struct session, transition_link);
-
-    if (session->place == SESSION_ENTERING) {
-        room_enter(room, session);
-    } else {
-        CHECK(session->place == SESSION_LEAVING);
-        room_leave(room, session);
-    }
-    session_settle(session);
 }
 
 static void room_run_packet(struct room *room, const struct job *job, const uint8_t *payload)
@@ -281,7 +242,7 @@ static void room_run_packet(struct room *room, const struct job *job, const uint
         room->engine->stats.packets_dropped++;
         return;
     }
-    switch (room->content->packet(room->content_state, job->session, job->id, payload, job->bytes)) {
+    switch (room_content_packet(room, job->session, job->id, payload, job->bytes)) {
     case ROOMD_PACKET_OK:
         return;
     case ROOMD_PACKET_MALFORMED:
@@ -314,7 +275,7 @@ static bool room_run_one(struct room *room)
     }
     room->engine->stats.jobs++;
     if (job.run != NULL) {
-        job.run(room->content_state, job.session, room->engine->job_payload, job.bytes);
+        room_content_run(room, job.run, job.session, room->engine->job_payload, job.bytes);
     } else {
         room_run_packet(room, &job, room->engine->job_payload);
     }
@@ -347,11 +308,7 @@ void room_close(struct room *room)
         room_run_transition(room);
     }
     CHECK(room->member_count == 0 && room->seats == 0 && list_is_empty(&room->waiting));
-    room->content->close(room->content_state);
+    room_content_close(room);
     room->engine->instant_rooms -= room->options.tick_ns == 0;
-    job_timer_cancel_all(room);
-    list_remove(&room->runnable_link);
-    list_remove(&room->flushing_link);
-    lobby_remove(&room->engine->lobby, room);
-    room_free(room);
+    room_take_apart(room);
 }

@@ -1,18 +1,72 @@
 #include "base/check.h"
 #include "room/engine.h"
 #include "room/room.h"
+#include "room/room_content.h"
 #include "room/scheduler.h"
 #include "room/session.h"
+
+/* How many times early_flush_bytes all streams together may hold before the tick. */
+enum { EARLY_FLUSH_STREAMS = 16 };
 
 void room_request_flush(struct room *room, uint64_t due_ns)
 {
     room->wants_round = true;
-    room->wanted_end = room->stream.end;
     if (room->wanted_due_ns == 0) {
         room->wanted_due_ns = due_ns;
     }
     if (!list_is_linked(&room->flushing_link)) {
         list_push(&room->engine->flushing, &room->flushing_link);
+    }
+}
+
+/* Behind its mark. */
+static uint64_t stream_pending_bytes(const struct stream *stream)
+{
+    return stream->end - stream->mark;
+}
+
+/* Whether so much waits in one stream, or in all of them, that it goes out before the tick. */
+static bool room_is_full(const struct room *room, const struct stream *stream)
+{
+    uint64_t early_bytes = room->options.early_flush_bytes;
+
+    return stream_pending_bytes(stream) >= early_bytes ||
+           room->pending_bytes >= early_bytes * EARLY_FLUSH_STREAMS;
+}
+
+void room_on_append(struct room *room, struct stream *stream, size_t bytes, unsigned flags)
+{
+    room->pending_bytes += bytes;
+    if (!list_is_linked(&stream->link)) {
+        list_push(&room->active, &stream->link);
+    }
+    if ((flags & ROOMD_URGENT) || room->options.tick_ns == 0) {
+        room_request_flush(room, 0);
+    } else if (room->wants_round) {
+        return; /* what that round does not take, its end sees to */
+    } else if (room_is_full(room, stream)) {
+        room->engine->stats.flushes_early++;
+        room_request_flush(room, 0);
+    } else {
+        room_arm_tick(room);
+    }
+}
+
+/*
+ * All streams' marks move forward. Those of several move to their ends, so that what a barrier keeps in order goes out
+ * in one round; that of the room's own alone moves so far that every member's share is still in the cache, and
+ * one more round is to follow when that is not all.
+ */
+static void room_mark_streams(struct room *room)
+{
+    uint64_t bytes_max = room->stream_count > 0 ? UINT64_MAX : room->options.early_flush_bytes;
+
+    LIST_FOR_EACH (node, &room->active) {
+        struct stream *stream = LIST_ENTRY(node, struct stream, link);
+        uint64_t from = stream->mark;
+
+        room->pending_bytes -= stream_mark(stream, bytes_max) - from;
+        room->wants_round |= stream->mark < stream->end;
     }
 }
 
@@ -30,27 +84,29 @@ static void room_begin_round(struct room *room, uint64_t now_ns)
     room->wanted_due_ns = 0;
     room->owes_private = false;
     room->cursor = 0;
-    stream_mark(&room->stream, room->options.early_flush_bytes);
+    room_mark_streams(room);
 }
 
 bool room_is_congested(const struct room *room)
 {
-    return list_is_linked(&room->flushing_link) &&
-           room->stream.end - room->stream.mark > room->options.outbox_bytes_max;
+    return list_is_linked(&room->flushing_link) && room->pending_bytes > room->options.outbox_bytes_max;
 }
 
-/* All members have pulled up to the mark. */
+/* All members have pulled up to the marks. */
 static void room_end_round(struct room *room)
 {
     room->has_round = false;
-    stream_trim(&room->stream, room->stream.mark);
+    LIST_FOR_EACH_SAFE (node, after, &room->active) {
+        struct stream *stream = LIST_ENTRY(node, struct stream, link);
 
-    uint64_t pending = room->stream.end - room->stream.mark;
-
-    if (room->stream.mark < room->wanted_end || (pending > 0 && room->options.tick_ns == 0) ||
-        pending >= room->options.early_flush_bytes) {
-        room->wants_round = true;
-    } else if (pending > 0) {
+        stream_trim(stream, stream->mark);
+        if (stream->mark == stream->end) {
+            list_remove(node);
+        } else {
+            room->wants_round |= room->options.tick_ns == 0 || room_is_full(room, stream);
+        }
+    }
+    if (room->pending_bytes > 0 && !room->wants_round) {
         room_arm_tick(room);
     }
 }
@@ -123,12 +179,10 @@ void room_on_tick(struct timer *timer, uint64_t now_ns)
     stats->ticks++;
     stats->ticks_skipped += (now_ns - due_ns) / room->options.tick_ns;
     if (room->content->tick != NULL && room->member_count > 0) {
-        room->engine->is_playing = true;
-        room->content->tick(room->content_state);
-        room->engine->is_playing = false;
+        room_content_tick(room);
         room_arm_tick(room);
     }
-    if (room->stream.end != room->stream.mark || room->owes_private) {
+    if (room->pending_bytes > 0 || room->owes_private) {
         room_request_flush(room, due_ns);
     }
 }

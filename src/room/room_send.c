@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -24,39 +25,46 @@ static size_t put_packet(uint8_t *out, uint16_t id, const void *payload, size_t 
     return ROOMD_FRAME_HEADER_BYTES + bytes;
 }
 
-/* Something has been appended to the stream: sees to it that it will be flushed. */
-static void room_on_append(struct room *room, unsigned flags)
+static int room_append(struct room *room, struct stream *stream, uint16_t id, const void *payload,
+                       size_t bytes, unsigned flags)
 {
-    if ((flags & ROOMD_URGENT) || room->options.tick_ns == 0) {
-        room_request_flush(room, 0);
-    } else if (room->wants_round) {
-        return; /* what that round does not take, its end sees to */
-    } else if (room->stream.end - room->stream.mark >= room->options.early_flush_bytes) {
-        room->engine->stats.flushes_early++;
-        room_request_flush(room, 0);
-    } else {
-        room_arm_tick(room);
-    }
-}
-
-int room_broadcast(struct room *room, uint16_t id, const void *payload, size_t bytes, unsigned flags)
-{
-    int rc = check_packet(id, bytes);
-
-    if (rc < 0) {
-        return rc;
-    }
-
-    uint8_t *out = stream_reserve(&room->stream, ROOMD_FRAME_HEADER_BYTES + bytes);
+    uint8_t *out = stream_reserve(stream, ROOMD_FRAME_HEADER_BYTES + bytes);
 
     if (out == NULL) {
         room->engine->stats.appends_refused++;
         engine_on_no_memory(room->engine);
         return -ENOMEM;
     }
-    stream_commit(&room->stream, put_packet(out, id, payload, bytes));
-    room_on_append(room, flags);
+    bytes = put_packet(out, id, payload, bytes);
+    stream_commit(stream, bytes);
+    room_on_append(room, stream, bytes, flags);
     return 0;
+}
+
+static int room_append_keyed(struct room *room, struct stream *stream, uint64_t key, uint16_t id,
+                             const void *payload, size_t bytes, unsigned flags)
+{
+    uint8_t packet[ROOMD_FRAME_BYTES_MAX];
+
+    bytes = put_packet(packet, id, payload, bytes);
+
+    int rc = stream_append_keyed(stream, key, packet, bytes);
+
+    if (rc < 0) {
+        room->engine->stats.appends_refused++;
+        engine_on_no_memory(room->engine);
+        return rc;
+    }
+    room->engine->net.gather.overwritten += (uint64_t)rc;
+    room_on_append(room, stream, rc == 0 ? bytes : 0, flags);
+    return 0;
+}
+
+int room_broadcast(struct room *room, uint16_t id, const void *payload, size_t bytes, unsigned flags)
+{
+    int rc = check_packet(id, bytes);
+
+    return rc < 0 ? rc : room_append(room, &room->stream, id, payload, bytes, flags);
 }
 
 int room_broadcast_except(struct room *room, uint64_t session_id, uint16_t id, const void *payload,
@@ -87,21 +95,61 @@ int room_broadcast_except(struct room *room, uint64_t session_id, uint16_t id, c
 int room_broadcast_keyed(struct room *room, uint64_t key, uint16_t id, const void *payload, size_t bytes,
                          unsigned flags)
 {
-    uint8_t packet[ROOMD_FRAME_BYTES_MAX];
     int rc = check_packet(id, bytes);
+
+    return rc < 0 ? rc : room_append_keyed(room, &room->stream, key, id, payload, bytes, flags);
+}
+
+/* The stream of that number for a packet. 0; or -EINVAL, -EMSGSIZE, -ENOENT. */
+static int room_check_append(struct room *room, uint32_t number, uint16_t id, size_t bytes,
+                             struct stream **out)
+{
+    int rc = check_packet(id, bytes);
+    struct room_stream *found = room_stream_find(room, number);
 
     if (rc < 0) {
         return rc;
     }
-    rc = stream_append_keyed(&room->stream, key, packet, put_packet(packet, id, payload, bytes));
-    if (rc < 0) {
-        room->engine->stats.appends_refused++;
-        engine_on_no_memory(room->engine);
+    if (found == NULL) {
+        return -ENOENT;
+    }
+    *out = &found->stream;
+    return 0;
+}
+
+int room_stream_append(struct room *room, uint32_t number, uint16_t id, const void *payload, size_t bytes,
+                       unsigned flags)
+{
+    struct stream *stream;
+    int rc = room_check_append(room, number, id, bytes, &stream);
+
+    if (rc < 0 || stream->followers == 0) {
+        return rc; /* with nobody to hear it, it need not be said */
+    }
+    return room_append(room, stream, id, payload, bytes, flags);
+}
+
+int room_stream_append_keyed(struct room *room, uint32_t number, uint64_t key, uint16_t id,
+                             const void *payload, size_t bytes, unsigned flags)
+{
+    struct stream *stream;
+    int rc = room_check_append(room, number, id, bytes, &stream);
+
+    if (rc < 0 || stream->followers == 0) {
         return rc;
     }
-    room->engine->net.gather.overwritten += (uint64_t)rc;
-    room_on_append(room, flags);
-    return 0;
+    return room_append_keyed(room, stream, key, id, payload, bytes, flags);
+}
+
+/* A member has been sent a packet of its own: sees to it that it will be flushed. */
+static void room_on_send(struct room *room, struct session *session, unsigned flags)
+{
+    if ((flags & ROOMD_URGENT) || room->options.tick_ns == 0) {
+        session_mark_dirty(session);
+    } else {
+        room->owes_private = true;
+        room_arm_tick(room);
+    }
 }
 
 int room_send(struct room *room, uint64_t session_id, uint16_t id, const void *payload, size_t bytes,
@@ -121,11 +169,68 @@ int room_send(struct room *room, uint64_t session_id, uint16_t id, const void *p
     if (rc < 0) {
         return rc;
     }
-    if ((flags & ROOMD_URGENT) || room->options.tick_ns == 0) {
-        session_mark_dirty(session);
-    } else {
-        room->owes_private = true;
-        room_arm_tick(room);
-    }
+    room_on_send(room, session, flags);
     return 0;
+}
+
+/* As session_send: whether it may be owed that much more. */
+static bool room_may_send_to(struct session *session, size_t bytes)
+{
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        return false;
+    }
+    if (!session_owes_too_much(session, bytes)) {
+        return true;
+    }
+    if (session->conn.is_blocked) {
+        session_close(session, ROOMD_CLOSE_SLOW, NULL);
+    } else {
+        session_mark_dirty(session);
+    }
+    return false;
+}
+
+/* Its share of room_send_some. False: it is passed over, or, without memory, closed. */
+static bool room_send_to_one(struct room *room, struct session *session, const struct slice *slice)
+{
+    struct engine *engine = room->engine;
+
+    if (reader_send_slice(&session->conn.reader, &engine->net.gather, slice, engine->now_ns) < 0) {
+        /* The content won't be told whom it has not reached: nobody may go on with a packet less. */
+        engine_on_no_memory(engine);
+        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        return false;
+    }
+    return true;
+}
+
+int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
+                   const void *payload, size_t bytes, unsigned flags)
+{
+    uint8_t packet[ROOMD_FRAME_BYTES_MAX];
+    struct slice slice = {.chunk = NULL};
+    int reached = 0;
+    int rc = check_packet(id, bytes);
+
+    if (rc < 0) {
+        return rc;
+    }
+    bytes = put_packet(packet, id, payload, bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        struct session *session = room_find_member(room, sessions[i]);
+
+        if (session == NULL || !room_may_send_to(session, bytes)) {
+            continue;
+        }
+        if (slice.chunk == NULL && gather_write_private(&room->engine->net.gather, &room->private_stream,
+                                                        packet, bytes, &slice) < 0) {
+            engine_on_no_memory(room->engine);
+            return -ENOMEM;
+        }
+        if (room_send_to_one(room, session, &slice)) {
+            room_on_send(room, session, flags);
+            reached++;
+        }
+    }
+    return reached;
 }

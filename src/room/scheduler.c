@@ -79,7 +79,7 @@ uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns)
 
     if (!list_is_empty(&engine->runnable) || !list_is_empty(&engine->flushing) ||
         !list_is_empty(&engine->dirty) || !list_is_empty(&engine->resumable) ||
-        !list_is_empty(&engine->ended)) {
+        !list_is_empty(&engine->ended) || !list_is_empty(&engine->closing)) {
         return 0;
     }
     if (next_ns == UINT64_MAX) {

@@ -53,8 +53,22 @@ static void session_free(struct session *session)
     struct engine *engine = session->engine;
 
     CHECK(session->place == SESSION_NOWHERE && !list_is_linked(&session->transition_link));
+    CHECK(session->next_room == NULL && session->parcel == NULL && session->next_parcel == NULL);
     slots_remove(&engine->sessions, session->id);
     pool_give(&engine->session_pool, session);
+}
+
+static void session_autojoin(struct session *session, struct room *room)
+{
+    switch (session_join(session, room)) {
+    case ROOMD_ERROR_NONE:
+        return;
+    case ROOMD_ERROR_ROOM_LOCKED:
+        session_close(session, ROOMD_CLOSE_FULL, "full: the room is locked");
+        return;
+    default:
+        session_close(session, ROOMD_CLOSE_FULL, "full: the room takes no more players");
+    }
 }
 
 void session_accept(void *context, int fd)
@@ -82,10 +96,8 @@ void session_accept(void *context, int fd)
     session->player = ++engine->next_player;
     LOG(LOG_LEVEL_DEBUG, "open", "session=%llx player=%u", (unsigned long long)session->id, session->player);
 
-    struct room *room = engine->lobby.autojoin;
-
-    if (room != NULL && session_join(session, room) != ROOMD_ERROR_NONE) {
-        session_close(session, ROOMD_CLOSE_FULL, "full: the room takes no more players");
+    if (engine->lobby.autojoin != NULL) {
+        session_autojoin(session, engine->lobby.autojoin);
     }
 }
 
@@ -137,26 +149,9 @@ static void session_log_close(struct session *session)
     }
     log_line(level, "close", "session=%llx player=%u peer=%s room=%s reason=%s owed_bytes=%u held=%llu",
              (unsigned long long)session->id, session->player, conn_peer(&session->conn, peer),
-             session->room != NULL ? session->room->name : "-", close_reason_name(reason),
+             session->room != NULL ? session->room->log_name : "-", close_reason_name(reason),
              session->conn.reader.outbox.bytes, (unsigned long long)log->held);
     log->held = 0;
-}
-
-/* Gives up the way into or out of rooms; what is in a room leaves by the room's queue. */
-static void session_quit_rooms(struct session *session)
-{
-    if (session->next_room != NULL) {
-        session->next_room->seats--;
-        session->next_room = NULL;
-    }
-    if (session->place == SESSION_IN_ROOM) {
-        session->place = SESSION_LEAVING;
-        room_push_transition(session->room, session);
-    }
-    if (session->place == SESSION_LEAVING) {
-        session->leave_reason = ROOMD_LEAVE_DISCONNECTED;
-        reader_unfollow(&session->conn.reader, &session->room->stream);
-    }
 }
 
 void session_end(struct session *session)
@@ -228,67 +223,6 @@ void session_reap(struct engine *engine)
         if (session->place == SESSION_NOWHERE) {
             session_free(session);
         }
-    }
-}
-
-static void session_start_entering(struct session *session, struct room *room)
-{
-    session->room = room;
-    session->place = SESSION_ENTERING;
-    room_push_transition(room, session);
-}
-
-enum roomd_error session_join(struct session *session, struct room *room)
-{
-    CHECK(session->place == SESSION_NOWHERE || session->place == SESSION_IN_ROOM);
-    if (session->room == room) {
-        return ROOMD_ERROR_ALREADY_THERE;
-    }
-    if (room->seats >= room->options.capacity) {
-        return ROOMD_ERROR_ROOM_FULL;
-    }
-    room->seats++;
-    if (session->place == SESSION_NOWHERE) {
-        session_start_entering(session, room);
-    } else {
-        session->next_room = room;
-        session->place = SESSION_LEAVING;
-        session->leave_reason = ROOMD_LEAVE_MOVED;
-        room_push_transition(session->room, session);
-    }
-    session_pause(session);
-    return ROOMD_ERROR_NONE;
-}
-
-enum roomd_error session_leave(struct session *session)
-{
-    if (session->place != SESSION_IN_ROOM) {
-        return ROOMD_ERROR_NOT_IN_ROOM;
-    }
-    session->place = SESSION_LEAVING;
-    session->leave_reason = ROOMD_LEAVE_ASKED;
-    room_push_transition(session->room, session);
-    session_pause(session);
-    return ROOMD_ERROR_NONE;
-}
-
-void session_settle(struct session *session)
-{
-    struct room *next_room = session->next_room;
-
-    if (session->place == SESSION_NOWHERE && next_room != NULL) {
-        session->next_room = NULL;
-        session_start_entering(session, next_room);
-        return;
-    }
-    if (session->is_ended) {
-        if (!list_is_linked(&session->wait_link)) {
-            list_push(&session->engine->ended, &session->wait_link);
-        }
-        return;
-    }
-    if (session->close_reason == ROOMD_CLOSE_NONE) {
-        session_resume(session);
     }
 }
 
@@ -405,7 +339,10 @@ void session_pause(struct session *session)
 
 void session_resume(struct session *session)
 {
-    if (session->is_paused && !list_is_linked(&session->wait_link)) {
+    bool is_on_its_way = session->place == SESSION_ENTERING || session->place == SESSION_LEAVING;
+
+    if (session->is_paused && !session->is_owing && !is_on_its_way &&
+        session->close_reason == ROOMD_CLOSE_NONE && !list_is_linked(&session->wait_link)) {
         list_push(&session->engine->resumable, &session->wait_link);
     }
 }

@@ -12,15 +12,18 @@
  * The place in rooms (`room` is where the session is or is going, or NULL):
  *
  *     nowhere --session_join--> entering --room_run--> in_room
- *     in_room --session_leave, session_join elsewhere, session_close--> leaving
+ *     in_room --session_leave, session_join elsewhere, session_move, room_retire, session_close--> leaving
  *     leaving --room_run--> nowhere, or entering `next_room`
+ *     entering --room_run: the room has closed meanwhile, or the session--> nowhere
  *
  *     1. `member` is valid exactly while the place is in_room or leaving; so is the follow of the room's
  *        stream, until the session is kicked or ended.
  *     2. a seat is held in `room` while entering, in_room or leaving, and in `next_room` while that is set.
- *     3. while entering or leaving, or while the room's queue is full, the session is paused: what the
- *        client sends waits in order, in the kernel and in the connection's kept bytes.
- *     4. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
+ *     3. while entering or leaving, while the room's queue is full, or while it has answers to read first, the
+ *        session is paused: what the client sends waits in order, in the kernel and in the connection's kept
+ *        bytes. It goes on when none of them holds it any more.
+ *     4. next_parcel is NULL while next_room is.
+ *     5. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
  */
 #ifndef ROOMD_ROOM_SESSION_H
 #define ROOMD_ROOM_SESSION_H
@@ -32,7 +35,7 @@
 #include "base/list.h"
 #include "base/timers.h"
 #include "net/conn.h"
-#include "roomd/wire.h"
+#include "roomd/content.h"
 
 struct engine;
 struct room;
@@ -46,18 +49,27 @@ struct owed_max {
     uint64_t age_ns;
 };
 
+/* What the content of one room has a player carry to the next. */
+struct parcel {
+    uint32_t bytes;
+    uint8_t content[ROOMD_PARCEL_BYTES_MAX];
+};
+
 struct session {
     struct conn conn;
     struct engine *engine;
     struct room *room;
     struct room *next_room;
-    void *user; /* the content's */
+    void *user;                 /* the content's */
+    struct parcel *parcel;      /* what it carries into `room`, until it has entered; NULL: nothing */
+    struct parcel *next_parcel; /* the same for next_room */
     uint64_t id;
     uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
     uint64_t transition_after; /* jobs of the room that come before the transition */
     struct owed_max owed_max;  /* its room's; of the room that it left until all is written */
     uint32_t player;
-    uint32_t member; /* index in room->members */
+    uint32_t member;      /* index in room->members */
+    uint32_t listed_room; /* C_ROOMS: the last room that it was told of, while more are to come */
     struct list dirty_link;
     struct list wait_link;       /* engine->resumable, room->waiting or engine->ended */
     struct list transition_link; /* room->transitions */
@@ -68,10 +80,11 @@ struct session {
     uint8_t leave_reason; /* enum roomd_leave_reason, while leaving */
     bool has_hello;
     bool is_paused;
-    bool is_kicked; /* told S_KICK: what it sends is thrown away */
-    bool is_muted;  /* closed by the content: what it had sent and has not run yet is not run */
-    bool is_owing;  /* paused until the client has read more of what it asked for */
-    bool has_fin;   /* kicked, and all is written */
+    bool is_kicked;  /* told S_KICK: what it sends is thrown away */
+    bool is_muted;   /* closed by the content: what it had sent and has not run yet is not run */
+    bool is_owing;   /* paused until the client has read more of what it asked for */
+    bool is_listing; /* more of the list of rooms is to come, as soon as it has read */
+    bool has_fin;    /* kicked, and all is written */
     bool is_ended;
 };
 
@@ -94,11 +107,26 @@ void session_close(struct session *session, enum roomd_close_reason reason, cons
 void session_reap(struct engine *engine);
 
 /*
+ * The ways through rooms (session_place.c).
+ *
  * Wants to be in `room`. ROOMD_ERROR_NONE, and it is on its way; otherwise why not, and nothing has changed.
  */
 enum roomd_error session_join(struct session *session, struct room *room);
 /* Wants out of its room. ROOMD_ERROR_NONE or ROOMD_ERROR_NOT_IN_ROOM. */
 enum roomd_error session_leave(struct session *session);
+/*
+ * The content sends it to `room` with a parcel (bytes 0: none). 0; -EALREADY: it is there, or on its way; -ENOSPC,
+ * -EPERM (locked), -ENOENT (the room is closing, or the session closed), -EMSGSIZE, -ENOMEM: it stays.
+ */
+int session_move(struct session *session, struct room *room, const void *parcel, size_t bytes);
+/* Its room closes: a member leaves by the room's queue. Nothing happens when it is leaving already. */
+void session_expel(struct session *session);
+/* The room that it was to enter has closed: it is told so, and is nowhere. */
+void session_turn_away(struct session *session);
+/* The enter callback is through, or never comes. */
+void session_drop_parcel(struct session *session);
+/* It is being closed: gives up the way into rooms; what is in a room leaves by the room's queue. */
+void session_quit_rooms(struct session *session);
 /* The room has let go (after a transition): goes on to the next one, goes on reading, or is freed. */
 void session_settle(struct session *session);
 
@@ -124,7 +152,7 @@ void session_mark_dirty(struct session *session);
  */
 void session_flush(struct session *session);
 
-/* Stops reading, until session_resume puts it on engine->resumable. */
+/* Stops reading, until session_resume puts it on engine->resumable; which it does only when nothing holds it. */
 void session_pause(struct session *session);
 void session_resume(struct session *session);
 
@@ -137,7 +165,12 @@ extern const struct owed_max session_owed_max_nowhere;
 bool session_owes_too_much(const struct session *session, size_t more_bytes);
 /* Before a large answer is made: true, and it is paused until it has read, when much waits for it already. */
 bool session_wait_to_be_read(struct session *session);
-/* After a write: goes on reading, or closes it when its socket takes no more and it is owed too much. */
+/* It is paused until it has read most of what it is owed. */
+void session_start_owing(struct session *session);
+/*
+ * After a write: goes on with the list of rooms, and with reading, or closes it when its socket takes no more and it is
+ * owed too much.
+ */
 void session_check_owed(struct session *session);
 /*
  * Sets, or with 0 takes off, the time by which a kept partial frame must be whole (engine->partial), or a lingering

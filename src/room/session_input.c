@@ -1,8 +1,10 @@
 /*
  * The way in: bytes to frames, the engine's own packets handled here, the content's handed to the room's
- * queue. Runs in the turn's phase 1; no game code is called from here.
+ * queue. Runs in the turn's phase 1; no game code is called from here, but for the open of a content whose room
+ * C_CREATE makes.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "room/engine.h"
@@ -42,6 +44,57 @@ static void session_take_join(struct session *session, const struct control *con
         lobby_find(&session->engine->lobby, control->join.room.bytes, control->join.room.size);
     enum roomd_error error = room == NULL ? ROOMD_ERROR_NO_SUCH_ROOM : session_join(session, room);
 
+    if (error != ROOMD_ERROR_NONE) {
+        session_send_error(session, error, NULL);
+    }
+}
+
+static void name_of_wire(char *name, const struct wire_str *str)
+{
+    CHECK(str->size <= ROOMD_NAME_BYTES_MAX); /* control_decode has seen to it */
+    memcpy(name, str->bytes, str->size);
+    name[str->size] = '\0';
+}
+
+static enum roomd_error session_create_room(struct session *session, const struct control *control,
+                                            struct room **out)
+{
+    struct engine *engine = session->engine;
+    const struct wire_str *template_str = &control->create.template_name;
+    const struct room_template *template =
+        lobby_find_template(&engine->lobby, template_str->bytes, template_str->size);
+    char name[ROOMD_NAME_BYTES_MAX + 1];
+
+    if (template == NULL) {
+        return ROOMD_ERROR_NO_SUCH_TEMPLATE;
+    }
+    if (!lobby_has_place(&engine->lobby, template)) {
+        return ROOMD_ERROR_TOO_MANY_ROOMS;
+    }
+    name_of_wire(name, &control->create.name);
+    switch (lobby_create(engine, template->name, name, out)) {
+    case 0:
+        return ROOMD_ERROR_NONE;
+    case -ENOMEM:
+        return ROOMD_ERROR_NO_MEMORY;
+    default:
+        return ROOMD_ERROR_REFUSED;
+    }
+}
+
+/* A room that is made and then not joined retires like any other that stays empty. */
+static void session_take_create(struct session *session, const struct control *control)
+{
+    const struct wire_str *name = &control->create.name;
+    struct room *room = lobby_find(&session->engine->lobby, name->bytes, name->size);
+    enum roomd_error error = ROOMD_ERROR_NONE;
+
+    if (room == NULL) {
+        error = session_create_room(session, control, &room);
+    }
+    if (error == ROOMD_ERROR_NONE) {
+        error = session_join(session, room);
+    }
     if (error != ROOMD_ERROR_NONE) {
         session_send_error(session, error, NULL);
     }
@@ -87,13 +140,14 @@ static void session_take_control(struct session *session, const struct frame *fr
         }
         break;
     case ROOMD_C_ROOMS:
+        session->listed_room = 0;
         lobby_send_rooms(&session->engine->lobby, session);
         break;
     case ROOMD_C_PING:
         session_take_ping(session, &control);
         break;
     case ROOMD_C_CREATE:
-        session_send_error(session, ROOMD_ERROR_UNSUPPORTED, NULL);
+        session_take_create(session, &control);
         break;
     }
 }

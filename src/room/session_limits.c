@@ -22,14 +22,29 @@ bool session_owes_too_much(const struct session *session, size_t more_bytes)
     return outbox->bytes + more_bytes > session->owed_max.bytes || outbox->slices >= session->owed_max.slices;
 }
 
+void session_start_owing(struct session *session)
+{
+    session->is_owing = true;
+    session_pause(session);
+}
+
 bool session_wait_to_be_read(struct session *session)
 {
     if (session->conn.reader.outbox.bytes <= OWED_ANSWERS_BYTES_MAX) {
         return false;
     }
-    session->is_owing = true;
-    session_pause(session);
+    session_start_owing(session);
     return true;
+}
+
+/* It has read: the rest of the list of rooms, when it was cut, and then what it asks next. */
+static void session_go_on_answering(struct session *session)
+{
+    session->is_owing = false;
+    if (session->is_listing) {
+        lobby_send_rooms(&session->engine->lobby, session);
+    }
+    session_resume(session);
 }
 
 /* Closes a session whose socket takes no more when it is owed too much, or for too long. */
@@ -51,8 +66,10 @@ void session_check_owed(struct session *session)
     const struct outbox *outbox = &session->conn.reader.outbox;
 
     if (session->is_owing && outbox->bytes <= OWED_ANSWERS_BYTES_MAX / 2) {
-        session->is_owing = false;
-        session_resume(session);
+        session_go_on_answering(session);
+        if (session->close_reason != ROOMD_CLOSE_NONE) {
+            return;
+        }
     }
     if (outbox_is_empty(outbox)) {
         if (session->room == NULL) {

@@ -1,9 +1,11 @@
-/* What content learns and decides in a room: refusals, answers to packets, users, errors, time. */
+/* What content learns and decides in a room: refusals, answers to packets, users, errors, time, settings. */
 #include "support/component.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "room/room_content.h"
 
 enum { NOTE = 100 };
 
@@ -216,31 +218,225 @@ static void who_is_not_in_the_room_is_not_found(void **state)
 
 static void look_about(struct stage *stage, void *context)
 {
-    const struct fixture *fixture = context;
-    uint64_t now_ms = stage->host->now_ms(stage->room);
+    const uint64_t *since_open_ns = context;
 
-    assert_int_equal(now_ms, fixture->engine.now_ns / NS_PER_MS);
-    fake_clock_advance(NS_PER_S);
-    assert_int_equal(stage->host->now_ms(stage->room), now_ms); /* it stands still within a callback */
-    assert_null(stage->host->option(stage->room, "no such key"));
-    assert_string_equal(stage->host->option(stage->room, "suffix"), "yes");
+    assert_int_equal(stage->host->now_ms(stage->room), *since_open_ns / NS_PER_MS);
+    fake_clock_advance(50 * NS_PER_MS);
+    /* It stands still within a callback. */
+    assert_int_equal(stage->host->now_ms(stage->room), *since_open_ns / NS_PER_MS);
     stage->host->log(stage->room, "a \"word\"\nand a line");
 }
 
-static void time_options_and_the_log(void **state)
+static void time_begins_with_the_room_and_stands_still_in_a_callback(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t since_open_ns = 0;
+    struct room *room = fixture_room(fixture, "room", NULL);
+
+    stage_run(fixture, room, look_about, &since_open_ns);
+    since_open_ns = 1234 * NS_PER_MS + 999999;
+    fake_clock_set(FIXTURE_START_NS + since_open_ns);
+    fixture_settle(fixture);
+    stage_run(fixture, room, look_about, &since_open_ns);
+    assert_int_equal(
+        fixture_log_count("event=content room=room content=stage text=\"a \\\"word\\\"\\x0aand a line\""), 2);
+}
+
+static const struct roomd_option options_of_two[] = {
+    {.key = "colour", .default_text = "red", .help = "", .kind = ROOMD_OPTION_TEXT},
+    {.key = "depth", .default_text = "2.5", .help = "", .kind = ROOMD_OPTION_NUMBER, .least = 1, .most = 9},
+    {.key = NULL},
+};
+
+static void settings_expect(const struct room *room, const char *colour, const char *depth)
+{
+    const struct stage *stage = stage_of(room);
+
+    assert_string_equal(stage->host->option(stage->room, "colour"), colour);
+    assert_string_equal(stage->host->option(stage->room, "depth"), depth);
+    assert_null(stage->host->option(stage->room, "no such key"));
+}
+
+/* The room keeps its own copy; a key that the module does not list is none, whatever the file said. */
+static void settings_are_the_files_or_the_modules(void **state)
+{
+    struct fixture *fixture = *state;
+    struct roomd_content content = stage_content;
+    struct room_options options = fixture_room_options();
+    char colour[] = "blue";
+    struct room_setting settings[] = {{"no such key", "1"}, {"colour", colour}};
+    struct room *room;
+
+    content.options = options_of_two;
+    settings_expect(fixture_room_of(fixture, "plain", NULL, &content), "red", "2.5");
+    room = fixture_room(fixture, "none", NULL);
+    assert_null(stage_of(room)->host->option(stage_of(room)->room, "colour"));
+    options.settings = settings;
+    options.setting_count = 2;
+    room = fixture_room_of(fixture, "room", &options, &content);
+    colour[0] = '?';
+    settings_expect(room, "blue", "2.5");
+    settings[0] = (struct room_setting){"depth", "7"};
+    room_set_options(room, &options);
+    settings_expect(room, "?lue", "7");
+    options.settings = NULL;
+    options.setting_count = 0;
+    room_set_options(room, &options);
+    settings_expect(room, "red", "2.5");
+    while (fixture->engine.lobby.count > 0) {
+        room_close(fixture->engine.lobby.rooms[0]); /* the table is this function's */
+    }
+}
+
+/* ---- slow callbacks ---- */
+
+static uint64_t slow_ns;
+
+static enum roomd_packet_result slow_packet(struct stage *stage, uint64_t session, uint16_t id,
+                                            const uint8_t *payload, size_t bytes)
+{
+    (void)stage;
+    (void)session;
+    (void)id;
+    (void)payload;
+    (void)bytes;
+    fake_clock_advance(slow_ns);
+    return ROOMD_PACKET_OK;
+}
+
+static void slow_enter(struct stage *stage, uint64_t session)
+{
+    (void)stage;
+    (void)session;
+    fake_clock_advance(slow_ns);
+}
+
+static void slow_leave(struct stage *stage, uint64_t session, enum roomd_leave_reason reason)
+{
+    (void)reason;
+    slow_enter(stage, session);
+}
+
+static void slow_tick(struct stage *stage)
+{
+    (void)stage;
+    fake_clock_advance(slow_ns);
+}
+
+static void slow_job(struct stage *stage, void *context)
+{
+    (void)context;
+    slow_tick(stage);
+}
+
+/* One more has been named, with what the gate says of those that it held; then the gate is open again. */
+static void slow_expect(struct fixture *fixture, const char *line, uint64_t count)
+{
+    assert_int_equal(fixture_log_count(line), 1);
+    assert_int_equal(fixture->engine.stats.callbacks_slow, count);
+    slow_ns = 0;
+    fixture_advance(fixture, 2 * NS_PER_S);
+    slow_ns = 120 * NS_PER_MS;
+}
+
+static void a_slow_callback_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room = fixture_room_of(fixture, "bog", NULL, &stage_ticking_content);
+    struct player *one = fixture_enter(fixture, "bog");
+    struct stage *stage = stage_of(room);
+
+    stage->on_packet = slow_packet;
+    slow_ns = CALLBACK_SLOW_NS;
+    player_say(one, NOTE, "x");
+    fixture_settle(fixture);
+    assert_int_equal(fixture->engine.stats.callbacks_slow, 0);
+    slow_ns = 120 * NS_PER_MS;
+    player_say(one, NOTE, "x");
+    fixture_settle(fixture);
+    slow_expect(fixture, "event=callback_slow room=bog content=ticking callback=packet took_ms=120 held=0",
+                1);
+    stage_run(fixture, room, slow_job, NULL);
+    slow_expect(fixture, "room=bog content=ticking callback=job took_ms=120 held=0", 2);
+    stage->on_tick = slow_tick;
+    fixture_tick(fixture, room);
+    slow_expect(fixture, "room=bog content=ticking callback=tick took_ms=120 held=0", 3);
+    stage->on_tick = NULL;
+    stage->on_enter = slow_enter;
+    fixture_enter(fixture, "bog");
+    slow_expect(fixture, "room=bog content=ticking callback=enter took_ms=120 held=0", 4);
+    stage->on_leave = slow_leave;
+    player_leave(one);
+    fixture_settle(fixture);
+    slow_expect(fixture, "room=bog content=ticking callback=leave took_ms=120 held=0", 5);
+    slow_ns = 0; /* those who are left are gone in no time */
+}
+
+static void what_repeats_is_counted_by_the_gate(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room = fixture_room(fixture, "bog", NULL);
+
+    slow_ns = 101 * NS_PER_MS;
+    for (uint32_t i = 0; i < 12; i++) {
+        stage_run(fixture, room, slow_job, NULL);
+    }
+    assert_int_equal(fixture->engine.stats.callbacks_slow, 12);
+    assert_int_equal(fixture_log_count("event=callback_slow"), 2);
+    assert_int_equal(fixture_log_count("callback=job took_ms=101 held=9"), 1);
+}
+
+/* ---- resync and announce ---- */
+
+static void note_resync(void *state, uint64_t session)
+{
+    struct stage *stage = state;
+
+    stage_note(stage, "resync %u; ", stage->host->player_id(stage->room, session));
+}
+
+static void note_announce(void *state, const char *text)
+{
+    stage_note(state, "announce %s; ", text);
+}
+
+static void what_a_module_lacks_is_not_called(void **state)
+{
+    struct fixture *fixture = *state;
+    struct roomd_content content = stage_content;
+    struct room *plain = fixture_room(fixture, "plain", NULL);
+    struct room *room;
+    struct player *one;
+
+    content.resync = note_resync;
+    content.announce = note_announce;
+    room = fixture_room_of(fixture, "room", NULL, &content);
+    one = fixture_enter(fixture, "room");
+    room_content_announce(plain, "nobody listens");
+    room_content_tick(plain);
+    room_content_announce(room, "all do");
+    room_content_resync(room, fixture_session(fixture, one));
+    stage_expect_notes(stage_of(plain), "");
+    stage_expect_notes(stage_of(room), "enter 1; announce all do; resync 1; ");
+    assert_false(fixture->engine.is_playing);
+    player_hang_up(one);
+    fixture_settle(fixture);
+    room_close(room);
+}
+
+static void an_open_that_fails_makes_no_room(void **state)
 {
     struct fixture *fixture = *state;
     struct room_options options = fixture_room_options();
-    struct room *room;
+    struct room *room = NULL;
 
-    options.has_suffix = true;
-    room = fixture_room(fixture, "room", &options);
-    stage_run(fixture, room, look_about, fixture);
+    stage_set_open_result(-EPROTO);
     assert_int_equal(
-        fixture_log_count("event=content room=room content=stage text=\"a \\\"word\\\"\\x0aand a line\""), 1);
-    options.has_suffix = false;
-    room_set_options(room, &options);
-    assert_string_equal(stage_of(room)->host->option(stage_of(room)->room, "suffix"), "no");
+        room_open(&fixture->engine, "room", &options, &stage_content, fixture->engine.host, &room), -EPROTO);
+    stage_set_open_result(0);
+    assert_null(room);
+    assert_false(fixture->engine.is_playing);
+    assert_int_equal(fixture->engine.lobby.count, 0);
 }
 
 int main(void)
@@ -251,7 +447,12 @@ int main(void)
         FIXTURE_TEST(a_player_has_a_pointer_of_the_content_while_in),
         FIXTURE_TEST(what_may_not_be_sent_is_refused_and_the_rest_arrives),
         FIXTURE_TEST(who_is_not_in_the_room_is_not_found),
-        FIXTURE_TEST(time_options_and_the_log),
+        FIXTURE_TEST(time_begins_with_the_room_and_stands_still_in_a_callback),
+        FIXTURE_TEST(settings_are_the_files_or_the_modules),
+        FIXTURE_TEST(a_slow_callback_is_named),
+        FIXTURE_TEST(what_repeats_is_counted_by_the_gate),
+        FIXTURE_TEST(what_a_module_lacks_is_not_called),
+        FIXTURE_TEST(an_open_that_fails_makes_no_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,37 @@ static void later_jobs_run_when_they_are_due(void **state)
     assert_int_equal(fixture->engine.job_timer_pool.used, 0);
 }
 
+static void push_by_room_time(struct stage *stage, void *context)
+{
+    uint64_t timer;
+
+    *(uint64_t *)context = stage->host->now_ms(stage->room);
+    assert_int_equal(stage->host->push_after(stage->room, 2, job_note, 2, "two", 3, &timer), 0);
+    assert_int_equal(stage->host->push_after(stage->room, 1, job_note, 1, "one", 3, &timer), 0);
+}
+
+/* The room's time is in whole ms: a job is due as soon as that has reached it, wherever in a ms it was asked for. */
+static void later_jobs_are_due_by_the_rooms_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room;
+    uint64_t now_ms = 77;
+
+    fixture_advance(fixture, 123456); /* the room's ms begin in the middle of the engine's */
+    room = fixture_room(fixture, "room", NULL);
+    fixture_advance(fixture, 5 * NS_PER_MS + 700 * 1000);
+    stage_run(fixture, room, push_by_room_time, &now_ms);
+    assert_int_equal(now_ms, 5);
+    fixture_advance(fixture, 300 * 1000 - 1);
+    stage_expect_notes(stage_of(room), "");
+    fixture_advance(fixture, 1);
+    stage_expect_notes(stage_of(room), "job one for 1; ");
+    fixture_advance(fixture, NS_PER_MS - 1);
+    stage_expect_notes(stage_of(room), "");
+    fixture_advance(fixture, 1);
+    stage_expect_notes(stage_of(room), "job two for 2; ");
+}
+
 static void fill_timers(struct stage *stage, void *context)
 {
     uint32_t limit = *(uint32_t *)context;
@@ -421,6 +452,7 @@ int main(void)
         FIXTURE_TEST(jobs_run_in_order_behind_what_was_there),
         FIXTURE_TEST(a_room_runs_a_bounded_number_of_jobs_a_turn),
         FIXTURE_TEST(later_jobs_run_when_they_are_due),
+        FIXTURE_TEST(later_jobs_are_due_by_the_rooms_time),
         FIXTURE_TEST(later_jobs_are_gone_with_the_room),
         FIXTURE_TEST(a_later_job_waits_for_room_in_the_queue),
         FIXTURE_TEST(a_player_is_kicked_while_its_packet_is_handled),

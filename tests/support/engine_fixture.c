@@ -93,6 +93,7 @@ struct fixture *fixture_open(const struct engine_limits *limits)
     log_set_sink(log_keep, NULL);
     fixture->descriptors = fixture_count_descriptors();
     assert_int_equal(engine_init(&fixture->engine, limits, clock_now_ns()), 0);
+    fixture->engine.host = content_host();
     return fixture;
 }
 
@@ -121,6 +122,8 @@ void fixture_close(struct fixture *fixture)
     assert_int_equal(engine->sessions.used, 0);
     assert_int_equal(engine->session_pool.used, 0);
     assert_int_equal(engine->net.gather.blocks.used, 0);
+    assert_true(list_is_empty(&engine->closing));
+    assert_int_equal(engine->lobby.closing, 0);
     for (uint32_t i = 0; i < engine->lobby.count; i++) {
         assert_int_equal(engine->lobby.rooms[i]->seats, 0);
         assert_int_equal(engine->lobby.rooms[i]->member_count, 0);
@@ -158,6 +161,9 @@ struct room_options fixture_room_options(void)
         .outbox_bytes_max = 64 * 1024 * 1024,
         .outbox_slices_max = 65535,
         .outbox_age_max_ns = 10 * NS_PER_S,
+        .streams_max = 4096,
+        .memory_bytes_max = 16 * 1024 * 1024,
+        .seed = 1,
     };
 }
 
@@ -176,6 +182,38 @@ struct room *fixture_room_of(struct fixture *fixture, const char *name, const st
 struct room *fixture_room(struct fixture *fixture, const char *name, const struct room_options *options)
 {
     return fixture_room_of(fixture, name, options, &stage_content);
+}
+
+struct room_template fixture_template(const char *name)
+{
+    struct room_template template = {
+        .options = fixture_room_options(),
+        .content = &stage_content,
+        .idle_close_ns = FIXTURE_IDLE_NS,
+        .instances_max = FIXTURE_INSTANCES,
+    };
+
+    assert_true(strlen(name) < sizeof(template.name));
+    memcpy(template.name, name, strlen(name) + 1);
+    return template;
+}
+
+void fixture_set_template(struct fixture *fixture, const struct room_template *template)
+{
+    assert_int_equal(lobby_set_templates(&fixture->engine.lobby, template, 1), 0);
+}
+
+struct room *fixture_make_room(struct fixture *fixture, const char *template_name, const char *name)
+{
+    struct room *room = NULL;
+
+    assert_int_equal(lobby_create(&fixture->engine, template_name, name, &room), 0);
+    return room;
+}
+
+struct room *fixture_find_room(struct fixture *fixture, const char *name)
+{
+    return lobby_find(&fixture->engine.lobby, name, strlen(name));
 }
 
 struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes)
@@ -266,6 +304,7 @@ void fixture_flush(struct fixture *fixture)
 void fixture_reap(struct fixture *fixture)
 {
     session_reap(&fixture->engine);
+    room_reap(&fixture->engine);
 }
 
 void fixture_turn(struct fixture *fixture)

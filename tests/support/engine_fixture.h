@@ -18,6 +18,9 @@
 
 #define FIXTURE_START_NS (1000 * NS_PER_S)
 #define FIXTURE_TICK_NS  (250 * NS_PER_MS)
+#define FIXTURE_IDLE_NS  (10 * NS_PER_S)
+
+enum { FIXTURE_INSTANCES = 4 };
 
 struct fixture {
     struct engine engine;
@@ -42,6 +45,15 @@ struct room *fixture_room(struct fixture *fixture, const char *name, const struc
 struct room *fixture_room_of(struct fixture *fixture, const char *name, const struct room_options *options,
                              const struct roomd_content *content);
 
+/* A template of stage content, with ordinary options: FIXTURE_INSTANCES rooms of it, idle for FIXTURE_IDLE_NS. */
+struct room_template fixture_template(const char *name);
+/* That template is the lobby's only one from now on. */
+void fixture_set_template(struct fixture *fixture, const struct room_template *template);
+/* A room of a template, which must be made. */
+struct room *fixture_make_room(struct fixture *fixture, const char *template_name, const char *name);
+/* NULL when there is none of that name. */
+struct room *fixture_find_room(struct fixture *fixture, const char *name);
+
 /* A new player. With `send_buffer_bytes` above 0 that is what the kernel takes from the server (about). */
 struct player *fixture_connect(struct fixture *fixture);
 struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes);
@@ -64,6 +76,12 @@ uint32_t fixture_settle(struct fixture *fixture);
 void fixture_advance(struct fixture *fixture, uint64_t by_ns);
 /* Moves the clock to the room's next tick, which must be armed, and settles. */
 void fixture_tick(struct fixture *fixture, const struct room *room);
+
+/*
+ * What must hold of sessions and rooms between phases: nobody is in two rooms or half in one, seats are those who are
+ * in and those on their way, nobody is paused who is held by nothing, and what is counted is what there is.
+ */
+void fixture_check_places(struct fixture *fixture);
 
 /* How many lines of the log since the test began hold `text`. */
 uint32_t fixture_log_count(const char *text);

@@ -48,6 +48,11 @@ uint64_t clock_now_ns(void)
     return fake_ns;
 }
 
+uint64_t clock_coarse_ns(void)
+{
+    return is_fake ? fake_ns : true_ns(CLOCK_MONOTONIC_COARSE);
+}
+
 uint64_t clock_cpu_ns(void)
 {
     return true_ns(CLOCK_PROCESS_CPUTIME_ID);

@@ -11,7 +11,10 @@
 /* The clock says `now_ns`, and stands there. */
 void fake_clock_set(uint64_t now_ns);
 void fake_clock_advance(uint64_t by_ns);
-/* Every look at the clock moves it on by so much before it answers: work that takes time. 0 at first. */
+/*
+ * Every look at the clock moves it on by so much before it answers: work that takes time. 0 at first. A look at the
+ * coarse clock moves nothing.
+ */
 void fake_clock_set_step(uint64_t step_ns);
 /* The true time again. */
 void fake_clock_release(void);

@@ -70,6 +70,18 @@ void player_join(struct player *player, const char *room)
     player_send_bytes(player, frame, control_put_join(frame, room));
 }
 
+void player_create(struct player *player, const char *template_name, const char *name)
+{
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    player_send_bytes(player, frame, control_put_create(frame, template_name, name));
+}
+
+void player_ask_for_rooms(struct player *player)
+{
+    player_send(player, ROOMD_C_ROOMS, NULL, 0);
+}
+
 void player_leave(struct player *player)
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];

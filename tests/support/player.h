@@ -37,6 +37,8 @@ void player_send(struct player *player, uint16_t id, const void *payload, size_t
 void player_say(struct player *player, uint16_t id, const char *text);
 void player_hello(struct player *player);
 void player_join(struct player *player, const char *room);
+void player_create(struct player *player, const char *template_name, const char *name);
+void player_ask_for_rooms(struct player *player);
 void player_leave(struct player *player);
 
 /* Takes in what has come, at most `bytes_max` of it. Returns how much lies there. */
