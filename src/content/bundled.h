@@ -5,5 +5,8 @@
 #include "roomd/content.h"
 
 extern const struct roomd_content roomd_content_chat;
+extern const struct roomd_content roomd_content_field;
+extern const struct roomd_content roomd_content_town;
+extern const struct roomd_content roomd_content_dungeon;
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "roomd/content.h"
@@ -17,12 +16,23 @@ enum { WSTR_HEAD_BYTES = 2, PLAYER_BYTES = 4, SUFFIX_CHARS_MAX = 32 };
 struct chat {
     const struct roomd_host *host;
     struct roomd_room *room;
-    uint8_t payload[ROOMD_PAYLOAD_BYTES_MAX];
+};
+
+/* Where a packet is made, within one call: all rooms share it. */
+static uint8_t scratch[ROOMD_PAYLOAD_BYTES_MAX];
+
+static const struct roomd_option chat_options[] = {
+    {.key = "suffix",
+     .default_text = "no",
+     .help = "each text goes out with ' I am PLAYER' behind it",
+     .kind = ROOMD_OPTION_FLAG,
+     .is_reloadable = 1},
+    {.key = NULL},
 };
 
 static int chat_open(const struct roomd_host *host, struct roomd_room *room, void **state)
 {
-    struct chat *chat = malloc(sizeof(*chat));
+    struct chat *chat = host->alloc(room, sizeof(*chat));
 
     if (chat == NULL) {
         return -ENOMEM;
@@ -35,7 +45,24 @@ static int chat_open(const struct roomd_host *host, struct roomd_room *room, voi
 
 static void chat_close(void *state)
 {
-    free(state);
+    (void)state; /* the room's memory goes with the room */
+}
+
+/* Nothing is remembered from one packet to the next. */
+static int chat_save(void *state, void *out, size_t size, size_t *bytes)
+{
+    (void)state;
+    (void)out;
+    (void)size;
+    *bytes = 0;
+    return 0;
+}
+
+static int chat_restore(const struct roomd_host *host, struct roomd_room *room, const void *bytes,
+                        size_t size, void **state)
+{
+    (void)bytes;
+    return size == 0 ? chat_open(host, room, state) : -EINVAL;
 }
 
 /* Writes " I am <player>" in UTF-16LE and returns its length in bytes. */
@@ -66,12 +93,12 @@ static enum roomd_packet_result chat_say(struct chat *chat, uint64_t session, co
         chat->host->refuse(chat->room, session, ROOMD_ERROR_TOO_LONG, NULL);
         return ROOMD_PACKET_OK;
     }
-    roomd_put_u32(chat->payload, player);
-    roomd_put_u16(chat->payload + PLAYER_BYTES, (uint16_t)(text_bytes + suffix_bytes));
-    memcpy(chat->payload + fixed_bytes, payload + WSTR_HEAD_BYTES, text_bytes);
-    memcpy(chat->payload + fixed_bytes + text_bytes, suffix, suffix_bytes);
-    if (chat->host->broadcast(chat->room, ROOMD_S_CHAT, chat->payload,
-                              fixed_bytes + text_bytes + suffix_bytes, 0) < 0) {
+    roomd_put_u32(scratch, player);
+    roomd_put_u16(scratch + PLAYER_BYTES, (uint16_t)(text_bytes + suffix_bytes));
+    memcpy(scratch + fixed_bytes, payload + WSTR_HEAD_BYTES, text_bytes);
+    memcpy(scratch + fixed_bytes + text_bytes, suffix, suffix_bytes);
+    if (chat->host->broadcast(chat->room, ROOMD_S_CHAT, scratch, fixed_bytes + text_bytes + suffix_bytes, 0) <
+        0) {
         chat->host->refuse(chat->room, session, ROOMD_ERROR_NO_MEMORY, NULL);
     }
     return ROOMD_PACKET_OK;
@@ -96,4 +123,7 @@ const struct roomd_content roomd_content_chat = {
     .open = chat_open,
     .close = chat_close,
     .packet = chat_packet,
+    .options = chat_options,
+    .save = chat_save,
+    .restore = chat_restore,
 };

@@ -6,18 +6,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "content/bundled.h"
+#include "content/host_internal.h"
 #include "room/engine.h"
 #include "room/job_timer.h"
 #include "room/room.h"
+#include "room/room_content.h"
 #include "room/session.h"
 #include "wire/control.h"
 
-static const struct roomd_content *const bundled[] = {&roomd_content_chat};
-
-static struct room *room_of(struct roomd_room *room)
-{
-    return (struct room *)room;
-}
+static const struct roomd_content *const bundled[] = {
+    &roomd_content_chat,
+    &roomd_content_field,
+    &roomd_content_town,
+    &roomd_content_dungeon,
+};
 
 static int host_broadcast(struct roomd_room *room, uint16_t id, const void *payload, size_t bytes,
                           unsigned flags)
@@ -41,6 +43,49 @@ static int host_send(struct roomd_room *room, uint64_t session, uint16_t id, con
                      size_t bytes, unsigned flags)
 {
     return room_send(room_of(room), session, id, payload, bytes, flags);
+}
+
+static int host_send_some(struct roomd_room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
+                          const void *payload, size_t bytes, unsigned flags)
+{
+    return room_send_some(room_of(room), sessions, count, id, payload, bytes, flags);
+}
+
+static int host_stream_open(struct roomd_room *room, uint32_t stream)
+{
+    return room_stream_open(room_of(room), stream);
+}
+
+static int host_stream_close(struct roomd_room *room, uint32_t stream)
+{
+    return room_stream_close(room_of(room), stream);
+}
+
+static int host_stream_follow(struct roomd_room *room, uint64_t session, uint32_t stream)
+{
+    return room_stream_follow(room_of(room), session, stream);
+}
+
+static int host_stream_unfollow(struct roomd_room *room, uint64_t session, uint32_t stream)
+{
+    return room_stream_unfollow(room_of(room), session, stream);
+}
+
+static int host_stream_append(struct roomd_room *room, uint32_t stream, uint16_t id, const void *payload,
+                              size_t bytes, unsigned flags)
+{
+    return room_stream_append(room_of(room), stream, id, payload, bytes, flags);
+}
+
+static int host_stream_append_keyed(struct roomd_room *room, uint32_t stream, uint64_t key, uint16_t id,
+                                    const void *payload, size_t bytes, unsigned flags)
+{
+    return room_stream_append_keyed(room_of(room), stream, key, id, payload, bytes, flags);
+}
+
+static void host_barrier(struct roomd_room *room)
+{
+    room_barrier(room_of(room));
 }
 
 static int host_refuse(struct roomd_room *room, uint64_t id, enum roomd_error code, const char *text)
@@ -113,22 +158,39 @@ static int host_set_user(struct roomd_room *room, uint64_t id, void *user)
 
 static uint64_t host_now_ms(struct roomd_room *room)
 {
-    return room_of(room)->engine->now_ns / NS_PER_MS;
+    return room_content_now_ms(room_of(room));
 }
 
 static const char *host_option(struct roomd_room *room, const char *key)
 {
-    if (strcmp(key, "suffix") == 0) {
-        return room_of(room)->options.has_suffix ? "yes" : "no";
-    }
-    return NULL;
+    return room_content_setting(room_of(room), key);
+}
+
+static uint64_t host_random(struct roomd_room *room)
+{
+    return room_content_random(room_of(room));
+}
+
+static void *host_alloc(struct roomd_room *room, size_t bytes)
+{
+    return room_content_alloc(room_of(room), bytes);
+}
+
+static void *host_resize(struct roomd_room *room, void *memory, size_t bytes)
+{
+    return room_content_resize(room_of(room), memory, bytes);
+}
+
+static void host_free(struct roomd_room *room, void *memory)
+{
+    room_content_free(room_of(room), memory);
 }
 
 static void host_log(struct roomd_room *room, const char *text)
 {
     char quoted[512];
 
-    LOG(LOG_LEVEL_INFO, "content", "room=%s content=%s text=%s", room_of(room)->name,
+    LOG(LOG_LEVEL_INFO, "content", "room=%s content=%s text=%s", room_of(room)->log_name,
         room_of(room)->content->name, log_quote(quoted, sizeof(quoted), text, strlen(text)));
 }
 
@@ -150,6 +212,30 @@ static const struct roomd_host host = {
     .now_ms = host_now_ms,
     .option = host_option,
     .log = host_log,
+    .send_some = host_send_some,
+    .stream_open = host_stream_open,
+    .stream_close = host_stream_close,
+    .stream_follow = host_stream_follow,
+    .stream_unfollow = host_stream_unfollow,
+    .stream_append = host_stream_append,
+    .stream_append_keyed = host_stream_append_keyed,
+    .barrier = host_barrier,
+    .players = host_players,
+    .player_name = host_player_name,
+    .find = host_find,
+    .create = host_create,
+    .close = host_close,
+    .lock = host_lock,
+    .move = host_move,
+    .leave = host_leave,
+    .parcel = host_parcel,
+    .name = host_name,
+    .random = host_random,
+    .alloc = host_alloc,
+    .resize = host_resize,
+    .free = host_free,
+    .read_data = host_read_data,
+    .count = host_count,
 };
 
 const struct roomd_host *content_host(void)
