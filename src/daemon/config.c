@@ -1,7 +1,7 @@
 /*
  * The file's grammar, and how a configuration comes to be. What the keys are and what their values may be is
- * the table's affair (config_keys.c, config_value.c); what must hold between keys is checked at the end of
- * the file.
+ * the table's affair (config_keys.c, config_value.c), or the content's (config_content.c); what must hold between
+ * keys is checked at the end of the file (config_check.c).
  */
 #include "daemon/config.h"
 
@@ -13,101 +13,103 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_BYTES = 80 }; /* of foreign text in an error */
-
 static const char blanks[] = " \t";
 
 struct parser {
     struct config *config;
-    const char *name; /* the file's, for errors */
-    char *error;
-    size_t error_size;
+    struct config_source source;
     int line;                       /* the one that is read now, from 1; 0 before the first */
     int server_line;                /* where [server] began; 0: not yet */
     enum config_section section;    /* the one that is open; CONFIG_SECTION_COUNT: none yet */
     int key_lines[CONFIG_KEYS_MAX]; /* in the open section, by the key's place in the table; 0: not given */
     uint32_t room_capacity;         /* of config->rooms */
+    uint32_t template_capacity;     /* of config->templates */
     int autojoin_line;              /* 0: no room has it yet */
     uint64_t job_bytes_least;       /* the least job_bytes_max that was given; UINT64_MAX: none was */
     int job_bytes_line;
 };
 
-/* Writes `FILE:LINE: ` and the text; returns -EINVAL. */
-__attribute__((format(printf, 3, 4))) static int refuse(const struct parser *parser, int line,
-                                                        const char *format, ...)
-{
-    va_list arguments;
-    int used = snprintf(parser->error, parser->error_size, "%s:%d: ", parser->name, line);
+/* An error in the line that is read now. */
+#define refuse(parser, ...) config_refuse(&(parser)->source, (parser)->line, __VA_ARGS__)
 
-    if (used >= 0 && (size_t)used < parser->error_size) {
-        va_start(arguments, format);
-        vsnprintf(parser->error + used, parser->error_size - (size_t)used, format, arguments);
-        va_end(arguments);
-    }
-    return -EINVAL;
-}
-
+/* The room or template whose section is open. */
 static struct room_config *open_room(const struct parser *parser)
 {
-    CHECK(parser->section == CONFIG_ROOM && parser->config->room_count > 0);
-    return &parser->config->rooms[parser->config->room_count - 1];
+    const struct config *config = parser->config;
+
+    CHECK(parser->section == CONFIG_ROOM || parser->section == CONFIG_TEMPLATE);
+    return parser->section == CONFIG_ROOM ? &config->rooms[config->room_count - 1]
+                                          : &config->templates[config->template_count - 1];
 }
 
-/* Makes place for one more room, doubling. */
-static int grow_rooms(struct parser *parser)
+/* Makes place for one more in a list of rooms or templates, doubling. */
+static int grow_list(const struct parser *parser, struct room_config **list, uint32_t count,
+                     uint32_t *capacity, uint32_t most)
 {
-    struct config *config = parser->config;
+    const char *what = list == &parser->config->rooms ? "rooms" : "templates";
 
-    if (config->room_count < parser->room_capacity) {
+    if (count < *capacity) {
         return 0;
     }
-    if (config->room_count == CONFIG_ROOMS_MAX) {
-        return refuse(parser, parser->line, "more than %d rooms", CONFIG_ROOMS_MAX);
+    if (count == most) {
+        return refuse(parser, "more than %u %s", most, what);
     }
-    uint32_t capacity = parser->room_capacity == 0 ? 4 : parser->room_capacity * 2;
-    struct room_config *rooms = realloc(config->rooms, (size_t)capacity * sizeof(*rooms));
-    if (rooms == NULL) {
-        refuse(parser, parser->line, "no memory for %u rooms", capacity);
+    uint32_t wanted = *capacity == 0 ? 4 : *capacity * 2;
+    struct room_config *grown = realloc(*list, (size_t)wanted * sizeof(*grown));
+    if (grown == NULL) {
+        refuse(parser, "no memory for %u %s", wanted, what);
         return -ENOMEM;
     }
-    config->rooms = rooms;
-    parser->room_capacity = capacity;
+    *list = grown;
+    *capacity = wanted;
     return 0;
 }
 
-static int parse_room_head(struct parser *parser, const char *name)
+/* Appends a room or template with all defaults and opens its section. */
+static int open_section(struct parser *parser, enum config_section section, const char *name)
 {
-    char shown[SHOWN_BYTES];
+    struct config *config = parser->config;
+    int result = section == CONFIG_ROOM ? grow_list(parser, &config->rooms, config->room_count,
+                                                    &parser->room_capacity, CONFIG_ROOMS_MAX)
+                                        : grow_list(parser, &config->templates, config->template_count,
+                                                    &parser->template_capacity, CONFIG_TEMPLATES_MAX);
 
-    if (name[0] == '\0') {
-        return refuse(parser, parser->line, "a room needs a name (write it like [room lobby])");
-    }
-    config_text_show(shown, sizeof(shown), name);
-    if (strlen(name) > ROOMD_NAME_BYTES_MAX) {
-        return refuse(parser, parser->line, "[room %s] the name is longer than %u bytes", shown,
-                      ROOMD_NAME_BYTES_MAX);
-    }
-    if (!config_text_is_printable(name)) {
-        return refuse(parser, parser->line, "[room %s] the name is not printable UTF-8 without spaces",
-                      shown);
-    }
-    int result = grow_rooms(parser);
     if (result < 0) {
         return result;
     }
-    struct room_config *room = &parser->config->rooms[parser->config->room_count++];
-    config_section_default(CONFIG_ROOM, room);
+    struct room_config *room = section == CONFIG_ROOM ? &config->rooms[config->room_count++]
+                                                      : &config->templates[config->template_count++];
+    config_section_default(section, room);
     memcpy(room->name, name, strlen(name) + 1);
+    room->is_template = section == CONFIG_TEMPLATE;
     room->line = parser->line;
-    parser->section = CONFIG_ROOM;
+    room->content_line = parser->line;
+    parser->section = section;
     return 0;
+}
+
+static int parse_named_head(struct parser *parser, enum config_section section, const char *name)
+{
+    const char *kind = section == CONFIG_ROOM ? "room" : "template";
+    char shown[CONFIG_SHOWN_BYTES];
+
+    if (name[0] == '\0') {
+        return refuse(parser, "a %s needs a name (write it like [%s lobby])", kind, kind);
+    }
+    config_text_show(shown, sizeof(shown), name);
+    if (strlen(name) > ROOMD_NAME_BYTES_MAX) {
+        return refuse(parser, "[%s %s] the name is longer than %u bytes", kind, shown, ROOMD_NAME_BYTES_MAX);
+    }
+    if (!config_text_is_printable(name)) {
+        return refuse(parser, "[%s %s] the name is not printable UTF-8 without spaces", kind, shown);
+    }
+    return open_section(parser, section, name);
 }
 
 static int parse_server_head(struct parser *parser)
 {
     if (parser->server_line != 0) {
-        return refuse(parser, parser->line, "a second [server] (the first is in line %d)",
-                      parser->server_line);
+        return refuse(parser, "a second [server] (the first is in line %d)", parser->server_line);
     }
     parser->server_line = parser->line;
     parser->section = CONFIG_SERVER;
@@ -126,16 +128,26 @@ static char *trim(char *text)
     return text + strspn(text, blanks);
 }
 
+/* What stands behind `word` and white space, or NULL when `text` does not begin with that word. */
+static char *text_behind(char *text, const char *word)
+{
+    size_t size = strlen(word);
+
+    if (strncmp(text, word, size) != 0 || (text[size] != '\0' && strchr(blanks, text[size]) == NULL)) {
+        return NULL;
+    }
+    return trim(text + size);
+}
+
 static int parse_head(struct parser *parser, char *text)
 {
-    static const char room[] = "room";
-    const size_t room_size = sizeof(room) - 1;
-    char shown[SHOWN_BYTES];
+    static const char advice[] = "(write [server], [room NAME] or [template NAME])";
+    char shown[CONFIG_SHOWN_BYTES];
     size_t size = strlen(text);
 
     if (text[size - 1] != ']') {
-        return refuse(parser, parser->line, "%s: a section ends in ] (write [server] or [room NAME])",
-                      config_text_show(shown, sizeof(shown), text));
+        return refuse(parser, "%s: a section ends in ] %s", config_text_show(shown, sizeof(shown), text),
+                      advice);
     }
     text[size - 1] = '\0';
     text = trim(text + 1);
@@ -143,107 +155,119 @@ static int parse_head(struct parser *parser, char *text)
     if (strcmp(text, "server") == 0) {
         return parse_server_head(parser);
     }
-    if (strncmp(text, room, room_size) == 0 &&
-        (text[room_size] == '\0' || strchr(blanks, text[room_size]) != NULL)) {
-        return parse_room_head(parser, trim(text + room_size));
+    char *name = text_behind(text, "room");
+    if (name != NULL) {
+        return parse_named_head(parser, CONFIG_ROOM, name);
     }
-    return refuse(parser, parser->line, "unknown section [%s] (write [server] or [room NAME])",
-                  config_text_show(shown, sizeof(shown), text));
+    name = text_behind(text, "template");
+    if (name != NULL) {
+        return parse_named_head(parser, CONFIG_TEMPLATE, name);
+    }
+    return refuse(parser, "unknown section [%s] %s", config_text_show(shown, sizeof(shown), text), advice);
 }
 
-/* `[server]` or `[room NAME]` for an error. */
-static const char *open_head(const struct parser *parser, char out[SHOWN_BYTES])
+/* The head of the open section, for an error. */
+static const char *open_head(const struct parser *parser, char out[CONFIG_SHOWN_BYTES])
 {
-    if (parser->section == CONFIG_SERVER) {
-        snprintf(out, SHOWN_BYTES, "[server]");
-    } else {
-        snprintf(out, SHOWN_BYTES, "[room %s]", open_room(parser)->name);
-    }
-    return out;
+    return parser->section == CONFIG_SERVER ? "[server]" : config_room_head(open_room(parser), out);
 }
 
-static int refuse_unknown_key(const struct parser *parser, const char *name)
+static int refuse_server_key(const struct parser *parser, const char *name)
 {
-    enum config_section other = parser->section == CONFIG_SERVER ? CONFIG_ROOM : CONFIG_SERVER;
-    const struct config_key *nearest = config_key_nearest(parser->section, name);
-    char head[SHOWN_BYTES];
-    char shown[SHOWN_BYTES];
+    const struct config_key *nearest = config_key_nearest(CONFIG_SERVER, name);
+    char shown[CONFIG_SHOWN_BYTES];
 
-    open_head(parser, head);
     config_text_show(shown, sizeof(shown), name);
-    if (config_key_find(other, name) != NULL) {
-        return refuse(parser, parser->line, "%s unknown key '%s' (it belongs into %s)", head, shown,
-                      other == CONFIG_SERVER ? "[server]" : "[room NAME]");
+    for (int section = CONFIG_ROOM; section < CONFIG_SECTION_COUNT; section++) {
+        if (config_key_find((enum config_section)section, name) != NULL) {
+            return refuse(parser, "[server] unknown key '%s' (it belongs into %s)", shown,
+                          config_section_heads[section]);
+        }
     }
     if (nearest != NULL) {
-        return refuse(parser, parser->line, "%s unknown key '%s' (did you mean '%s'?)", head, shown,
-                      nearest->name);
+        return refuse(parser, "[server] unknown key '%s' (did you mean '%s'?)", shown, nearest->name);
     }
-    return refuse(parser, parser->line, "%s unknown key '%s'", head, shown);
+    return refuse(parser, "[server] unknown key '%s'", shown);
+}
+
+/* A key that the table does not know is the content's, which may be named further down. */
+static int parse_setting(struct parser *parser, const char *name, const char *text)
+{
+    char head[CONFIG_SHOWN_BYTES];
+    char why[CONFIG_VALUE_TEXT_BYTES];
+    int result = config_setting_add(open_room(parser), name, text, parser->line, why, sizeof(why));
+
+    if (result < 0) {
+        refuse(parser, "%s %s", open_head(parser, head), why);
+    }
+    return result;
 }
 
 /* What the checks between keys must remember, since a room's later lines or [server] may still come. */
-static int note_room_value(struct parser *parser, const struct room_config *room)
+static int note_room_value(struct parser *parser, const struct config_key *key, struct room_config *room)
 {
     if (room->is_autojoin && parser->autojoin_line == 0) {
         parser->autojoin_line = parser->line;
     } else if (room->is_autojoin && parser->autojoin_line < room->line) {
-        return refuse(parser, parser->line, "[room %s] autojoin = yes, but another room has it (line %d)",
-                      room->name, parser->autojoin_line);
+        return refuse(parser, "[room %s] autojoin = yes, but another room has it (line %d)", room->name,
+                      parser->autojoin_line);
     }
     if (room->job_bytes_max < parser->job_bytes_least) {
         parser->job_bytes_least = room->job_bytes_max;
         parser->job_bytes_line = parser->line;
+    }
+    if (key->offset == offsetof(struct room_config, content)) {
+        room->content_line = parser->line;
     }
     return 0;
 }
 
 static int parse_value(struct parser *parser, const struct config_key *key, const char *text)
 {
-    char shown[SHOWN_BYTES];
+    char shown[CONFIG_SHOWN_BYTES];
     char why[CONFIG_VALUE_TEXT_BYTES];
     int *key_line = &parser->key_lines[key - config_keys];
-    void *object = &parser->config->server;
+    struct room_config *room = parser->section == CONFIG_SERVER ? NULL : open_room(parser);
 
     if (*key_line != 0 && key->type != CONFIG_ADDRESSES) {
-        return refuse(parser, parser->line, "%s %s is given twice (first in line %d)",
-                      open_head(parser, shown), key->name, *key_line);
+        return refuse(parser, "%s %s is given twice (first in line %d)", open_head(parser, shown), key->name,
+                      *key_line);
     }
     if (*key_line == 0 && key->type == CONFIG_ADDRESSES) {
         parser->config->server.listen_count = 0; /* the file's addresses take the default's place */
     }
     *key_line = parser->line;
-    if (key->section == CONFIG_ROOM) {
-        object = open_room(parser);
-    }
+    void *object = room == NULL ? (void *)&parser->config->server : room;
     if (config_value_read(key, object, text, why, sizeof(why)) < 0) {
-        return refuse(parser, parser->line, "%s = %s: %s", key->name,
-                      config_text_show(shown, sizeof(shown), text), why);
+        return refuse(parser, "%s = %s: %s", key->name, config_text_show(shown, sizeof(shown), text), why);
     }
-    return key->section == CONFIG_ROOM ? note_room_value(parser, object) : 0;
+    return room == NULL ? 0 : note_room_value(parser, key, room);
 }
 
 static int parse_pair(struct parser *parser, char *text)
 {
-    char shown[SHOWN_BYTES];
+    char shown[CONFIG_SHOWN_BYTES];
     char *equals = strchr(text, '=');
 
     if (equals == NULL || equals == text) {
-        return refuse(parser, parser->line, "'%s' is not a [section], a key = value or a # comment",
+        return refuse(parser, "'%s' is not a [section], a key = value or a # comment",
                       config_text_show(shown, sizeof(shown), text));
     }
     *equals = '\0';
     const char *name = trim(text);
     if (parser->section == CONFIG_SECTION_COUNT) {
-        return refuse(parser, parser->line,
-                      "'%s' stands before any section (write [server] or [room NAME] first)",
+        return refuse(parser,
+                      "'%s' stands before any section (write [server], [room NAME] or [template NAME] first)",
                       config_text_show(shown, sizeof(shown), name));
     }
     const struct config_key *key = config_key_find(parser->section, name);
-    if (key == NULL) {
-        return refuse_unknown_key(parser, name);
+    if (key != NULL) {
+        return parse_value(parser, key, trim(equals + 1));
     }
-    return parse_value(parser, key, trim(equals + 1));
+    if (parser->section == CONFIG_SERVER) {
+        return refuse_server_key(parser, name);
+    }
+    return parse_setting(parser, name, trim(equals + 1));
 }
 
 static int parse_line(struct parser *parser, char *text)
@@ -274,17 +298,17 @@ static int read_line(struct parser *parser, FILE *file, char text[CONFIG_LINE_BY
     parser->line++;
     while ((byte = getc(file)) != EOF && byte != '\n') {
         if (byte == '\0') {
-            return refuse(parser, parser->line, "a NUL byte");
+            return refuse(parser, "a NUL byte");
         }
         if (size == CONFIG_LINE_BYTES_MAX) {
-            return refuse(parser, parser->line, "longer than %d bytes", CONFIG_LINE_BYTES_MAX);
+            return refuse(parser, "longer than %d bytes", CONFIG_LINE_BYTES_MAX);
         }
         text[size++] = (char)byte;
     }
     if (byte == EOF && ferror(file)) {
         int number = errno;
 
-        refuse(parser, parser->line, "cannot be read: %s", strerror(number));
+        refuse(parser, "cannot be read: %s", strerror(number));
         return number > 0 ? -number : -EIO;
     }
     if (byte == EOF && size == 0) {
@@ -292,7 +316,7 @@ static int read_line(struct parser *parser, FILE *file, char text[CONFIG_LINE_BY
         return 0;
     }
     if (parser->line > CONFIG_LINES_MAX) {
-        return refuse(parser, parser->line, "more than %d lines", CONFIG_LINES_MAX);
+        return refuse(parser, "more than %d lines", CONFIG_LINES_MAX);
     }
     if (size > 0 && text[size - 1] == '\r') {
         size--;
@@ -301,67 +325,29 @@ static int read_line(struct parser *parser, FILE *file, char text[CONFIG_LINE_BY
     return 1;
 }
 
-/* A round hands each player up to early_flush, so that much a player must be allowed to owe. */
-static int check_early_flush(const struct parser *parser)
-{
-    for (uint32_t i = 0; i < parser->config->room_count; i++) {
-        const struct room_config *room = &parser->config->rooms[i];
-        char early[SHOWN_BYTES];
-        char most[SHOWN_BYTES];
-
-        if (room->early_flush_bytes > room->outbox_bytes_max) {
-            config_number_print(CONFIG_BYTES, room->early_flush_bytes, early, sizeof(early));
-            config_number_print(CONFIG_BYTES, room->outbox_bytes_max, most, sizeof(most));
-            return refuse(parser, room->line, "[room %s] early_flush = %s: above outbox_bytes_max, %s",
-                          room->name, early, most);
-        }
-    }
-    return 0;
-}
-
 /* What can be judged only when the whole file is known. */
 static int check_whole(const struct parser *parser)
 {
-    const struct config *config = parser->config;
-    const struct room_config *first = NULL;
-    const struct room_config *second = NULL;
-    uint64_t job_bytes_needed = (uint64_t)CONFIG_FRAMES_PER_JOB_QUEUE * config->server.frame_bytes_max;
+    uint64_t job_bytes_needed =
+        (uint64_t)CONFIG_FRAMES_PER_JOB_QUEUE * parser->config->server.frame_bytes_max;
+    int result = config_check_rooms(&parser->source, parser->config, parser->line);
 
-    if (config->room_count == 0) {
-        return refuse(parser, parser->line > 0 ? parser->line : 1,
-                      "no room (write at least one [room NAME])");
-    }
-    if (config->room_count > config->server.rooms_max) {
-        const struct room_config *room = &config->rooms[config->server.rooms_max];
-
-        return refuse(parser, room->line, "[room %s] is one more than rooms_max = %u", room->name,
-                      config->server.rooms_max);
-    }
-    if (config_find_twins(config, &first, &second) < 0) {
-        refuse(parser, parser->line, "no memory to compare %u rooms", config->room_count);
-        return -ENOMEM;
-    }
-    if (second != NULL) {
-        return refuse(parser, second->line, "a second [room %s] (the first is in line %d)", second->name,
-                      first->line);
-    }
-    if (parser->job_bytes_least < job_bytes_needed) {
-        char given[SHOWN_BYTES];
+    if (result == 0 && parser->job_bytes_least < job_bytes_needed) {
+        char given[CONFIG_SHOWN_BYTES];
 
         config_number_print(CONFIG_BYTES, parser->job_bytes_least, given, sizeof(given));
-        return refuse(parser, parser->job_bytes_line, "job_bytes_max = %s: below %d x frame_max, %llu", given,
-                      CONFIG_FRAMES_PER_JOB_QUEUE, (unsigned long long)job_bytes_needed);
+        result = config_refuse(&parser->source, parser->job_bytes_line,
+                               "job_bytes_max = %s: below %d x frame_max, %llu", given,
+                               CONFIG_FRAMES_PER_JOB_QUEUE, (unsigned long long)job_bytes_needed);
     }
-    return check_early_flush(parser);
+    return result;
 }
 
 int config_parse(struct config *config, const char *name, FILE *file, char *error, size_t error_size)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* some editors begin a UTF-8 file with it */
     struct parser parser = {.config = config,
-                            .name = name,
-                            .error = error,
-                            .error_size = error_size,
+                            .source = {.name = name, .error = error, .error_size = error_size},
                             .section = CONFIG_SECTION_COUNT,
                             .job_bytes_least = UINT64_MAX};
     char text[CONFIG_LINE_BYTES_MAX + 1];
@@ -420,6 +406,13 @@ int config_default(struct config *config)
 
 void config_fini(struct config *config)
 {
+    for (uint32_t i = 0; i < config->room_count; i++) {
+        config_settings_fini(&config->rooms[i]);
+    }
+    for (uint32_t i = 0; i < config->template_count; i++) {
+        config_settings_fini(&config->templates[i]);
+    }
     free(config->rooms);
+    free(config->templates);
     memset(config, 0, sizeof(*config));
 }

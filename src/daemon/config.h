@@ -1,22 +1,27 @@
 /*
- * The daemon's configuration: an INI file with one `[server]` section and a `[room NAME]` section for each
- * room.
+ * The daemon's configuration: an INI file with one `[server]` section, a `[room NAME]` section for each room that
+ * there always is, and a `[template NAME]` section for each kind of room that is made while the server runs.
  *
  *     # a comment
  *     [server]
  *     listen = 127.0.0.1:7777
  *     [room lobby]
  *     tick = 250ms   # a comment after a value stands behind white space
+ *     [template arena]
+ *     content = dungeon
+ *     map = cave.map # a key of the content's own
  *
  * One table of keys (config_keys.c) says what may stand there; the same table yields the defaults, `--help`,
- * the README's list and the rules of reloading. Whatever is wrong in a file is an error that names its line:
- * a file is taken whole or not at all.
+ * the README's list and the rules of reloading. What it does not know in a room or a template is the content's:
+ * kept as text, and checked once the content is known (config_bind). Whatever is wrong in a file is an error that
+ * names its line: a file is taken whole or not at all.
  */
 #ifndef ROOMD_DAEMON_CONFIG_H
 #define ROOMD_DAEMON_CONFIG_H
 
 #include "base/log.h"
-#include "roomd/wire.h"
+#include "room/room.h"
+#include "roomd/content.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,9 +29,13 @@
 #include <stdio.h>
 
 enum config_limits_misc {
-    CONFIG_LISTEN_MAX = 16,          /* `listen` lines */
-    CONFIG_LISTEN_BYTES_MAX = 127,   /* of one address, without the NUL */
-    CONFIG_ROOMS_MAX = 65536,        /* rooms, whatever rooms_max says */
+    CONFIG_LISTEN_MAX = 16,        /* `listen` lines */
+    CONFIG_LISTEN_BYTES_MAX = 127, /* of one address, without the NUL */
+    CONFIG_ROOMS_MAX = 65536,      /* rooms, whatever rooms_max says */
+    CONFIG_TEMPLATES_MAX = 4096,
+    CONFIG_SETTINGS_MAX = 256,   /* keys of the content's own, in one section */
+    CONFIG_PATH_BYTES_MAX = 511, /* of a directory, without the NUL */
+    CONFIG_ANNOUNCEMENT_BYTES_MAX = 400,
     CONFIG_CONTENT_BYTES_MAX = 255,  /* of a content's name, without the NUL */
     CONFIG_LINE_BYTES_MAX = 1023,    /* of a line, without its newline */
     CONFIG_LINES_MAX = 2000000,      /* of a file */
@@ -34,21 +43,31 @@ enum config_limits_misc {
     CONFIG_ERROR_BYTES = 512 /* a buffer of this size holds any error below, if the path is not long */
 };
 
+/* What a [room NAME] or a [template NAME] says. */
 struct room_config {
-    char name[ROOMD_NAME_BYTES_MAX + 1]; /* printable UTF-8 without spaces, never empty */
-    char content[CONFIG_CONTENT_BYTES_MAX +
-                 1];  /* never empty; whether such a content exists is not checked here */
-    uint64_t tick_ns; /* 0: flush at the end of each turn */
+    char name[ROOMD_NAME_BYTES_MAX + 1];        /* printable UTF-8 without spaces, never empty */
+    char content[CONFIG_CONTENT_BYTES_MAX + 1]; /* never empty */
+    uint64_t tick_ns;                           /* 0: flush at the end of each turn */
     uint32_t capacity;
-    bool is_autojoin; /* in one room at most */
-    bool has_suffix;
+    bool is_autojoin;           /* in one room at most, in no template */
     uint64_t early_flush_bytes; /* at most outbox_bytes_max */
     uint64_t job_bytes_max;     /* at least CONFIG_FRAMES_PER_JOB_QUEUE times server_config.frame_bytes_max */
     uint32_t jobs_per_turn;
     uint64_t outbox_bytes_max;
     uint32_t outbox_slices_max;
     uint64_t outbox_age_max_ns;
-    int line; /* of the section's head; 0 in config_default */
+    uint32_t streams_max;
+    uint64_t memory_bytes_max;
+    uint64_t seed;          /* 0: drawn from the kernel */
+    uint64_t idle_close_ns; /* templates only, as is instances_max */
+    uint32_t instances_max;
+    bool is_template;
+    struct room_setting *settings;      /* the content's own keys as given, in the file's order; owned */
+    int *setting_lines;                 /* of each setting; owned */
+    uint32_t setting_count;             /* at most CONFIG_SETTINGS_MAX */
+    const struct roomd_content *module; /* what `content` names; NULL before config_bind */
+    int line;                           /* of the section's head; 0 in config_default */
+    int content_line;                   /* of `content =`; the head's when there is none */
 };
 
 struct server_config {
@@ -66,12 +85,18 @@ struct server_config {
     uint64_t chunk_memory_bytes_max;
     uint32_t job_timers_max;
     uint32_t accept_backlog;
+    char module_dir[CONFIG_PATH_BYTES_MAX + 1];           /* as given; "": none */
+    char data_dir[CONFIG_PATH_BYTES_MAX + 1];             /* as given; "": where the file is */
+    char announcement[CONFIG_ANNOUNCEMENT_BYTES_MAX + 1]; /* one line of printable UTF-8, or "" */
 };
 
+/* No two rooms or templates have the same name. Both lists are in the file's order, and released by config_fini. */
 struct config {
     struct server_config server;
-    struct room_config *rooms; /* in the file's order; owned, released by config_fini */
-    uint32_t room_count;       /* 1 to server.rooms_max */
+    struct room_config *rooms;
+    uint32_t room_count; /* 1 to server.rooms_max */
+    struct room_config *templates;
+    uint32_t template_count;
 };
 
 /*
@@ -91,8 +116,23 @@ int config_parse(struct config *config, const char *name, FILE *file, char *erro
  */
 int config_default(struct config *config);
 
-/* Releases the rooms and zeroes `config`. Pointers to its rooms are invalid afterwards. */
+/* Releases all and zeroes `config`. Pointers to its rooms, templates and settings are invalid afterwards. */
 void config_fini(struct config *config);
+
+/*
+ * Finds and loads the content of every room and template, and checks the keys that are the content's own: `module`
+ * is set everywhere, and every setting is one that its module lists, with a value that it takes. `path` is the
+ * file's, NULL for config_default: modules and module_dir are relative to its directory. What has been loaded stays
+ * so until content_unload_all. Returns 0; or -errno, and `error` is a line such as
+ * `roomd.conf:7: viwe = 30: content field has no key of that name (did you mean view?)`.
+ */
+int config_bind(struct config *config, const char *path, char *error, size_t error_size);
+
+/*
+ * Where `directory` lies that a file at `path` speaks of: relative to the file's own directory, which "" stands for.
+ * `path` NULL is a file in the working directory. Returns 0 or -ENAMETOOLONG.
+ */
+int config_resolve(const char *path, const char *directory, char *out, size_t out_size);
 
 /*
  * Checks `address` (numeric IPv4 or IPv6 with a port of 0 to 65535, or unix:PATH) and appends it to
@@ -102,8 +142,9 @@ void config_fini(struct config *config);
 int config_add_listen(struct server_config *server, const char *address, char *error, size_t error_size);
 
 /*
- * Whether a running server that was configured by `old_config` may take `new_config`: every key that may not
- * change is the same, and no room is gone. New rooms are fine. A `-l` must have been applied to both alike.
+ * Whether a running server that was configured by `old_config` may take `new_config`, both bound: every key that may
+ * not change is the same, those of the contents' own included, and no room is gone. New rooms are fine, and templates
+ * may change, come and go. A `-l` must have been applied to both alike.
  * Returns 0; -EINVAL with the first offending key or room in `error`; -ENOMEM likewise.
  */
 int config_check_reload(const struct config *old_config, const struct config *new_config, char *error,

@@ -1,9 +1,29 @@
-/* What must hold between rooms, and between a running configuration and the one that shall take its place. */
+/* What must hold between the rooms and templates of a file. */
 #include "daemon/config_internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+int config_refuse(const struct config_source *source, int line, const char *format, ...)
+{
+    va_list arguments;
+    int used = snprintf(source->error, source->error_size, "%s:%d: ", source->name, line);
+
+    if (used >= 0 && (size_t)used < source->error_size) {
+        va_start(arguments, format);
+        vsnprintf(source->error + used, source->error_size - (size_t)used, format, arguments);
+        va_end(arguments);
+    }
+    return -EINVAL;
+}
+
+const char *config_room_head(const struct room_config *room, char out[CONFIG_SHOWN_BYTES])
+{
+    snprintf(out, CONFIG_SHOWN_BYTES, "[%s %s]", room->is_template ? "template" : "room", room->name);
+    return out;
+}
 
 /* By name, then by line. */
 static int compare_rooms(const void *left, const void *right)
@@ -15,40 +35,41 @@ static int compare_rooms(const void *left, const void *right)
     return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
 }
 
-static int compare_name(const void *name, const void *element)
+const struct room_config **config_sort_rooms(const struct config *config, bool has_templates)
 {
-    return strcmp(name, (*(const struct room_config *const *)element)->name);
-}
-
-/*
- * The rooms in the order of their names, to be freed by the caller; NULL when there is no memory. Names may
- * be 65,536.
- */
-static const struct room_config **sort_rooms(const struct config *config)
-{
-    const struct room_config **sorted = malloc(((size_t)config->room_count + 1) * sizeof(*sorted));
+    size_t template_count = has_templates ? config->template_count : 0;
+    size_t count = config->room_count + template_count;
+    const struct room_config **sorted = malloc((count + 1) * sizeof(*sorted));
 
     if (sorted == NULL) {
         return NULL;
     }
-    for (uint32_t i = 0; i < config->room_count; i++) {
+    for (size_t i = 0; i < config->room_count; i++) {
         sorted[i] = &config->rooms[i];
     }
-    qsort(sorted, config->room_count, sizeof(*sorted), compare_rooms);
+    for (size_t i = 0; i < template_count; i++) {
+        sorted[config->room_count + i] = &config->templates[i];
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_rooms);
     return sorted;
 }
 
-int config_find_twins(const struct config *config, const struct room_config **first,
+/*
+ * Of all pairs of one name, the one whose second head comes first in the file; NULL for both when all names differ.
+ * 0 or -ENOMEM.
+ */
+static int find_twins(const struct config *config, const struct room_config **first,
                       const struct room_config **second)
 {
-    const struct room_config **sorted = sort_rooms(config);
+    const struct room_config **sorted = config_sort_rooms(config, true);
+    size_t count = (size_t)config->room_count + config->template_count;
 
     *first = NULL;
     *second = NULL;
     if (sorted == NULL) {
         return -ENOMEM;
     }
-    for (uint32_t i = 1; i < config->room_count; i++) {
+    for (size_t i = 1; i < count; i++) {
         bool is_earlier = *second == NULL || sorted[i]->line < (*second)->line;
 
         if (is_earlier && strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) {
@@ -60,103 +81,69 @@ int config_find_twins(const struct config *config, const struct room_config **fi
     return 0;
 }
 
-static bool is_same_listen(const struct server_config *a, const struct server_config *b)
+/* Operators, players and contents name rooms and templates alike. */
+static int check_names(const struct config_source *source, const struct config *config, int lines)
 {
-    if (a->listen_count != b->listen_count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->listen_count; i++) {
-        if (strcmp(a->listen[i], b->listen[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
+    const struct room_config *first = NULL;
+    const struct room_config *second = NULL;
+    char heads[2][CONFIG_SHOWN_BYTES];
 
-static bool is_same_value(const struct config_key *key, const void *a, const void *b)
-{
-    switch (key->type) {
-    case CONFIG_ADDRESSES:
-        return is_same_listen(a, b);
-    case CONFIG_TEXT:
-        return strcmp((const char *)a + key->offset, (const char *)b + key->offset) == 0;
-    case CONFIG_CHOICE:
-    case CONFIG_FLAG:
-    case CONFIG_NUMBER:
-        break;
-    }
-    return config_value_number(key, a) == config_value_number(key, b);
-}
-
-/* The first key of the section that differs though it may not; NULL when there is none. */
-static const struct config_key *find_fixed_change(enum config_section section, const void *old_object,
-                                                  const void *new_object)
-{
-    for (size_t i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-
-        if (key->section == section && !key->is_reloadable && !is_same_value(key, old_object, new_object)) {
-            return key;
-        }
-    }
-    return NULL;
-}
-
-/* `head` is the section's, without brackets. */
-static int check_section(enum config_section section, const char *head, const void *old_object,
-                         const void *new_object, char *error, size_t error_size)
-{
-    const struct config_key *key = find_fixed_change(section, old_object, new_object);
-    char was[CONFIG_VALUE_TEXT_BYTES];
-    char asked[CONFIG_VALUE_TEXT_BYTES];
-    char was_shown[80];
-    char asked_shown[80];
-
-    if (key == NULL) {
-        return 0;
-    }
-    config_value_print(key, old_object, was, sizeof(was));
-    config_value_print(key, new_object, asked, sizeof(asked));
-    snprintf(error, error_size, "[%s] %s may not change without a restart (it is %s, the file says %s)", head,
-             key->name, config_text_show(was_shown, sizeof(was_shown), was),
-             config_text_show(asked_shown, sizeof(asked_shown), asked));
-    return -EINVAL;
-}
-
-static int check_room(const struct room_config *old_room, const struct room_config *new_room, char *error,
-                      size_t error_size)
-{
-    char head[ROOMD_NAME_BYTES_MAX + sizeof("room ")];
-
-    snprintf(head, sizeof(head), "room %s", old_room->name);
-    if (new_room == NULL) {
-        snprintf(error, error_size, "[%s] is gone: a room may not be removed without a restart", head);
-        return -EINVAL;
-    }
-    return check_section(CONFIG_ROOM, head, old_room, new_room, error, error_size);
-}
-
-int config_check_reload(const struct config *old_config, const struct config *new_config, char *error,
-                        size_t error_size)
-{
-    int result =
-        check_section(CONFIG_SERVER, "server", &old_config->server, &new_config->server, error, error_size);
-
-    if (result < 0) {
-        return result;
-    }
-    const struct room_config **sorted = sort_rooms(new_config);
-    if (sorted == NULL) {
-        snprintf(error, error_size, "no memory to compare %u rooms", new_config->room_count);
+    if (find_twins(config, &first, &second) < 0) {
+        config_refuse(source, lines, "no memory to compare %u rooms and templates",
+                      config->room_count + config->template_count);
         return -ENOMEM;
     }
-    for (uint32_t i = 0; i < old_config->room_count && result == 0; i++) {
-        const struct room_config *old_room = &old_config->rooms[i];
-        const struct room_config *const *found =
-            bsearch(old_room->name, sorted, new_config->room_count, sizeof(*sorted), compare_name);
-
-        result = check_room(old_room, found == NULL ? NULL : *found, error, error_size);
+    if (second == NULL) {
+        return 0;
     }
-    free(sorted);
+    config_room_head(second, heads[1]);
+    if (first->is_template == second->is_template) {
+        return config_refuse(source, second->line, "a second %s (the first is in line %d)", heads[1],
+                             first->line);
+    }
+    return config_refuse(source, second->line, "%s has the name of %s (line %d)", heads[1],
+                         config_room_head(first, heads[0]), first->line);
+}
+
+/* A round hands each player up to early_flush, so that much a player must be allowed to owe. */
+static int check_early_flush(const struct config_source *source, const struct room_config *rooms,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct room_config *room = &rooms[i];
+        char early[CONFIG_SHOWN_BYTES];
+        char most[CONFIG_SHOWN_BYTES];
+        char head[CONFIG_SHOWN_BYTES];
+
+        if (room->early_flush_bytes > room->outbox_bytes_max) {
+            config_number_print(CONFIG_BYTES, room->early_flush_bytes, early, sizeof(early));
+            config_number_print(CONFIG_BYTES, room->outbox_bytes_max, most, sizeof(most));
+            return config_refuse(source, room->line, "%s early_flush = %s: above outbox_bytes_max, %s",
+                                 config_room_head(room, head), early, most);
+        }
+    }
+    return 0;
+}
+
+int config_check_rooms(const struct config_source *source, const struct config *config, int lines)
+{
+    int last_line = lines > 0 ? lines : 1;
+
+    if (config->room_count == 0) {
+        return config_refuse(source, last_line, "no room (write at least one [room NAME])");
+    }
+    if (config->room_count > config->server.rooms_max) {
+        const struct room_config *room = &config->rooms[config->server.rooms_max];
+
+        return config_refuse(source, room->line, "[room %s] is one more than rooms_max = %u", room->name,
+                             config->server.rooms_max);
+    }
+    int result = check_names(source, config, last_line);
+    if (result == 0) {
+        result = check_early_flush(source, config->rooms, config->room_count);
+    }
+    if (result == 0) {
+        result = check_early_flush(source, config->templates, config->template_count);
+    }
     return result;
 }

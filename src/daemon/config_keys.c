@@ -12,21 +12,26 @@
 #define M   (60ull * S)
 #define H   (60ull * M)
 
-enum { FIXED = 0, RELOADABLE = 1, OR_ZERO = 2 };
+enum { FIXED = 0, RELOADABLE = 1, OR_ZERO = 2, ROOM_ONLY = 4 };
 
-#define FIELD(type, member)  .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
-#define FIELD_SERVER(member) .section = CONFIG_SERVER, FIELD(struct server_config, member)
-#define FIELD_ROOM(member)   .section = CONFIG_ROOM, FIELD(struct room_config, member)
+#define FIELD(type, member)    .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+#define FIELD_SERVER(member)   .section = CONFIG_SERVER, FIELD(struct server_config, member)
+#define FIELD_ROOM(member)     .section = CONFIG_ROOM, FIELD(struct room_config, member)
+#define FIELD_TEMPLATE(member) .section = CONFIG_TEMPLATE, FIELD(struct room_config, member)
 #define ROW(in, key, member, by_default, flags, text)                                                        \
     FIELD_##in(member), .name = (key), .default_text = (by_default), .help = (text),                         \
                         .is_reloadable = ((flags)&RELOADABLE) != 0,                                          \
-                        .is_zero_allowed = ((flags)&OR_ZERO) != 0
+                        .is_zero_allowed = ((flags)&OR_ZERO) != 0, .is_room_only = ((flags)&ROOM_ONLY) != 0
 
 /* The section, the key, its field, the default, the choices or the range, the flags, the help. */
 #define ADDRESSES(in, key, member, by_default, flags, text)                                                  \
     ROW(in, key, member, by_default, flags, text), .type = CONFIG_ADDRESSES
 #define TEXT(in, key, member, by_default, flags, text)                                                       \
     ROW(in, key, member, by_default, flags, text), .type = CONFIG_TEXT
+#define PATH(in, key, member, by_default, flags, text)                                                       \
+    ROW(in, key, member, by_default, flags, text), .type = CONFIG_PATH
+#define LINE(in, key, member, by_default, flags, text)                                                       \
+    ROW(in, key, member, by_default, flags, text), .type = CONFIG_LINE
 #define FLAG(in, key, member, by_default, flags, text)                                                       \
     ROW(in, key, member, by_default, flags, text), .type = CONFIG_FLAG
 #define CHOICE(in, key, member, by_default, of, flags, text)                                                 \
@@ -75,15 +80,23 @@ const struct config_key config_keys[] = {
            "jobs that may wait for their time (push_after) in all rooms together")},
     {COUNT(SERVER, "accept_backlog", accept_backlog, "4096", 1, 65535, FIXED,
            "connections that may wait in the kernel to be accepted, for each address")},
+    {PATH(
+        SERVER, "module_dir", module_dir, "", FIXED,
+        "where contents are looked for that are not bundled; relative to the config file's directory; empty: "
+        "nowhere")},
+    {PATH(
+        SERVER, "data_dir", data_dir, "", FIXED,
+        "where contents find their files; relative to the config file's directory, which it is when empty")},
+    {LINE(SERVER, "announcement", announcement, "", RELOADABLE,
+          "what every room is told when a reload has changed it, in at most 400 bytes")},
 
-    {TEXT(ROOM, "content", content, "chat", FIXED, "what runs in the room")},
+    {TEXT(ROOM, "content", content, "chat", FIXED,
+          "what runs in the room: a bundled content, one in module_dir, or a path like ./my.so")},
     {DURATION(ROOM, "tick", tick_ns, "250ms", 10 * MS, 10 * S, RELOADABLE | OR_ZERO,
               "time between two flushes; 0 flushes at the end of each turn")},
     {COUNT(ROOM, "capacity", capacity, "10000", 1, 1000000, RELOADABLE, "players in the room at once")},
-    {FLAG(ROOM, "autojoin", is_autojoin, "no", FIXED,
-          "take every new connection into this room at once; in one room at most")},
-    {FLAG(ROOM, "suffix", has_suffix, "no", RELOADABLE,
-          "chat only: each text goes out with ' I am PLAYER' behind it")},
+    {FLAG(ROOM, "autojoin", is_autojoin, "no", FIXED | ROOM_ONLY,
+          "take every new connection into this room at once; in one room at most, in no template")},
     {BYTES(
         ROOM, "early_flush", early_flush_bytes, "256KiB", KIB, 64 * MIB, RELOADABLE,
         "pending bytes at which the room flushes without waiting for its tick, and the most that one round "
@@ -102,24 +115,43 @@ const struct config_key config_keys[] = {
     {DURATION(ROOM, "outbox_age_max", outbox_age_max_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
               "time that bytes may wait for a player whose socket takes no more; above it the player is "
               "closed as slow")},
+    {COUNT(ROOM, "streams_max", streams_max, "65536", 0, 1048576, RELOADABLE,
+           "streams that the content may have of its own, for instance one for each part of its ground")},
+    {BYTES(ROOM, "memory_max", memory_bytes_max, "64MiB", 64 * KIB, 16 * GIB, RELOADABLE,
+           "memory that the content may have of the room's")},
+    {COUNT(ROOM, "seed", seed, "0", 0, INT64_MAX, FIXED,
+           "where the content's random numbers begin; 0 draws it from the kernel, for each room anew")},
+
+    {DURATION(TEMPLATE, "idle_close", idle_close_ns, "60s", S, 24 * H, RELOADABLE,
+              "time that a room of this template may stay empty; then it is closed")},
+    {COUNT(TEMPLATE, "instances_max", instances_max, "64", 1, CONFIG_ROOMS_MAX, RELOADABLE,
+           "rooms of this template held at once; rooms_max counts them too")},
 };
+
+const char *const config_section_heads[CONFIG_SECTION_COUNT] = {"[server]", "[room NAME]", "[template NAME]"};
 
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 
 _Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX,
                "the parser has a line for each key");
 
+bool config_key_is_in(const struct config_key *key, enum config_section section)
+{
+    return key->section == section ||
+           (section == CONFIG_TEMPLATE && key->section == CONFIG_ROOM && !key->is_room_only);
+}
+
 const struct config_key *config_key_find(enum config_section section, const char *name)
 {
     for (size_t i = 0; i < config_key_count; i++) {
-        if (config_keys[i].section == section && strcmp(config_keys[i].name, name) == 0) {
+        if (config_key_is_in(&config_keys[i], section) && strcmp(config_keys[i].name, name) == 0) {
             return &config_keys[i];
         }
     }
     return NULL;
 }
 
-enum { EDIT_BYTES_MAX = 32, EDITS_MAX = 2 };
+enum { EDIT_BYTES_MAX = 32 };
 
 /* Levenshtein's distance, one row of the matrix at a time. Neither text is longer than EDIT_BYTES_MAX. */
 static size_t edit_distance(const char *from, const char *to)
@@ -145,23 +177,30 @@ static size_t edit_distance(const char *from, const char *to)
     return row[to_size];
 }
 
+bool config_is_nearer(const char *candidate, const char *name, size_t *edits)
+{
+    size_t name_size = strlen(name);
+
+    if (name_size > EDIT_BYTES_MAX || strlen(candidate) > EDIT_BYTES_MAX) {
+        return false;
+    }
+    size_t needed = edit_distance(candidate, name);
+    if (needed >= name_size ||
+        needed >= *edits) { /* a name that is edited away as a whole resembles nothing */
+        return false;
+    }
+    *edits = needed;
+    return true;
+}
+
 const struct config_key *config_key_nearest(enum config_section section, const char *name)
 {
     const struct config_key *nearest = NULL;
-    size_t name_size = strlen(name);
-    size_t fewest = EDITS_MAX + 1;
+    size_t edits = CONFIG_EDITS_NONE;
 
-    if (name_size > EDIT_BYTES_MAX) {
-        return NULL;
-    }
     for (size_t i = 0; i < config_key_count; i++) {
-        if (config_keys[i].section != section) {
-            continue;
-        }
-        size_t edits = edit_distance(config_keys[i].name, name);
-        bool is_alike = edits < name_size; /* a name that is edited away as a whole resembles nothing */
-        if (is_alike && edits < fewest) {
-            fewest = edits;
+        if (config_key_is_in(&config_keys[i], section) &&
+            config_is_nearer(config_keys[i].name, name, &edits)) {
             nearest = &config_keys[i];
         }
     }

@@ -93,6 +93,19 @@ bool config_text_is_printable(const char *text)
     return true;
 }
 
+bool config_text_is_line(const char *text)
+{
+    while (text[0] != '\0') {
+        size_t size = text[0] == ' ' ? 1 : printable_size(text);
+
+        if (size == 0) {
+            return false;
+        }
+        text += size;
+    }
+    return true;
+}
+
 const char *config_text_show(char *out, size_t out_size, const char *text)
 {
     static const char dots[] = "...";

@@ -184,6 +184,14 @@ static int read_text(const struct config_key *key, void *object, const char *tex
     return 0;
 }
 
+static int read_line(const struct config_key *key, void *object, const char *text, char *why, size_t why_size)
+{
+    if (!config_text_is_line(text)) {
+        return refuse(why, why_size, "not printable UTF-8");
+    }
+    return read_text(key, object, text, why, why_size);
+}
+
 /* Whether `text` is HOST:PORT or [IPV6]:PORT; `*why_not` is what is wrong. */
 static bool is_ip_address(const char *text, const char **why_not)
 {
@@ -239,14 +247,17 @@ int config_add_listen(struct server_config *server, const char *address, char *e
 int config_value_read(const struct config_key *key, void *object, const char *text, char *why,
                       size_t why_size)
 {
-    if (text[0] == '\0') {
+    if (text[0] == '\0' && key->type != CONFIG_PATH && key->type != CONFIG_LINE) {
         return refuse(why, why_size, "no value");
     }
     switch (key->type) {
     case CONFIG_ADDRESSES:
         return config_add_listen(object, text, why, why_size);
     case CONFIG_TEXT:
+    case CONFIG_PATH:
         return read_text(key, object, text, why, why_size);
+    case CONFIG_LINE:
+        return read_line(key, object, text, why, why_size);
     case CONFIG_CHOICE:
         return read_choice(key, object, text, why, why_size);
     case CONFIG_FLAG:
@@ -294,6 +305,8 @@ void config_value_print(const struct config_key *key, const void *object, char *
         print_addresses(object, out, out_size);
         break;
     case CONFIG_TEXT:
+    case CONFIG_PATH:
+    case CONFIG_LINE:
         snprintf(out, out_size, "%s", (const char *)object + key->offset);
         break;
     case CONFIG_CHOICE:
@@ -316,7 +329,7 @@ void config_section_default(enum config_section section, void *object)
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
 
-        if (key->section == section) {
+        if (config_key_is_in(key, section)) {
             CHECK(config_value_read(key, object, key->default_text, why, sizeof(why)) == 0);
         }
     }

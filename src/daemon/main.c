@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "content/host.h"
 #include "daemon/server.h"
 
 struct options {
@@ -89,10 +90,13 @@ static int check_config(const struct options *options)
 
     if (server_load_config(&config, options->config_path, options->listen, error) < 0) {
         fprintf(stderr, "roomd: %s\n", error);
+        content_unload_all();
         return 1;
     }
-    printf("OK: %u room%s\n", config.room_count, config.room_count == 1 ? "" : "s");
+    printf("OK: %u room%s, %u template%s\n", config.room_count, config.room_count == 1 ? "" : "s",
+           config.template_count, config.template_count == 1 ? "" : "s");
     config_fini(&config);
+    content_unload_all();
     return 0;
 }
 

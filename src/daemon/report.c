@@ -10,6 +10,9 @@
 #include "room/session.h"
 #include "wire/names.h"
 
+/* A counter in its line: a space, the name, = and 20 digits. */
+enum { COUNTER_BYTES_MAX = ROOMD_COUNTER_NAME_BYTES_MAX + 22, COUNTERS_LINE_BYTES = 1024 };
+
 /* " close_slow=2 close_reset=1": the reasons that there were. */
 static void format_closes(const struct engine_stats *stats, char *out, size_t size)
 {
@@ -39,6 +42,24 @@ static uint64_t us(uint64_t ns)
     return ns / NS_PER_US;
 }
 
+/* As many lines as it takes: what a content counts is its own affair. */
+static void report_counters(const struct engine *engine)
+{
+    char line[COUNTERS_LINE_BYTES];
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < engine->counter_count; i++) {
+        const struct content_counter *counter = &engine->counters[i];
+
+        used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s=%" PRIu64, used == 0 ? "" : " ",
+                                 counter->name, counter->value);
+        if (used > sizeof(line) - COUNTER_BYTES_MAX || i + 1 == engine->counter_count) {
+            log_notice("counters", "%s", line);
+            used = 0;
+        }
+    }
+}
+
 void report_stats(const struct engine *engine)
 {
     const struct engine_stats *stats = &engine->stats;
@@ -55,14 +76,17 @@ void report_stats(const struct engine *engine)
         " reads=%" PRIu64 " writev=%" PRIu64 " short_writes=%" PRIu64 " ticks=%" PRIu64 " ticks_late=%" PRIu64
         " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64
         " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " memory_refused=%" PRIu64
-        " chunks=%" PRIu32 " chunk_bytes=%" PRIu64 " cpu_s=%.3f%s",
+        " chunks=%" PRIu32 " chunk_bytes=%" PRIu64 " callbacks_slow=%" PRIu64 " rooms_created=%" PRIu64
+        " rooms_retired=%" PRIu64 " cpu_s=%.3f%s",
         engine->sessions.used, engine->lobby.count, stats->opened, closes_total(stats), stats->enters,
         stats->leaves, stats->packets_in, stats->packets_dropped, stats->errors_sent, gather->deliveries,
         gather->overwritten, net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes,
         stats->ticks, stats->ticks_late, stats->ticks_skipped, stats->flushes_early,
         us(histogram_quantile(&stats->lateness_ns, 0.99)), us(stats->lateness_ns.max), stats->jobs,
         stats->jobs_refused, stats->job_timers_late, stats->appends_refused + gather->outbox_refused,
-        gather->chunks.live, gather->chunks.memory_bytes, (double)clock_cpu_ns() / 1e9, closes);
+        gather->chunks.live, gather->chunks.memory_bytes, stats->callbacks_slow, stats->rooms_created,
+        stats->rooms_retired, (double)clock_cpu_ns() / 1e9, closes);
+    report_counters(engine);
 }
 
 void report_rooms(const struct engine *engine)
@@ -70,14 +94,53 @@ void report_rooms(const struct engine *engine)
     for (uint32_t i = 0; i < engine->lobby.count; i++) {
         const struct room *room = engine->lobby.rooms[i];
 
-        log_notice("room_stats",
-                   "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64
-                   " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64,
-                   room->name, room->member_count, room->ticks,
-                   us(histogram_quantile(&room->lateness_ns, 0.5)),
-                   us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
-                   job_queue_count(&room->jobs));
+        log_notice(
+            "room_stats",
+            "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64 " late_p99_us=%" PRIu64
+            " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64 " streams=%" PRIu32 " memory=%" PRIu64,
+            room->name, room->member_count, room->ticks, us(histogram_quantile(&room->lateness_ns, 0.5)),
+            us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
+            job_queue_count(&room->jobs), room->stream_count, room->memory_bytes);
     }
+}
+
+/* The most that one room takes beside chunks, whose memory has a limit of its own. */
+static uint64_t room_bytes_max(const struct room_config *room)
+{
+    /* The ring is a power of two, and the old one lives until the new one is filled; so is the index of streams. */
+    return sizeof(struct room) + 3 * room->job_bytes_max + room->capacity * sizeof(struct session *) +
+           room->memory_bytes_max + room->streams_max * (sizeof(struct room_stream) + 2 * sizeof(void *));
+}
+
+/* What rooms of templates take at most: the largest kind first, until there are rooms_max rooms. */
+static uint64_t templates_bytes_max(const struct config *config)
+{
+    uint64_t bytes = 0;
+    uint64_t bytes_before = UINT64_MAX; /* of the kind that was counted last */
+    uint32_t left = config->server.rooms_max - config->room_count;
+
+    while (left > 0) {
+        uint64_t largest = 0;
+        uint64_t instances = 0;
+
+        for (uint32_t i = 0; i < config->template_count; i++) {
+            uint64_t room_bytes = room_bytes_max(&config->templates[i]);
+
+            if (room_bytes >= bytes_before || room_bytes < largest) {
+                continue;
+            }
+            instances = config->templates[i].instances_max + (room_bytes == largest ? instances : 0);
+            largest = room_bytes;
+        }
+        if (instances == 0) {
+            break;
+        }
+        instances = instances < left ? instances : left;
+        left -= (uint32_t)instances;
+        bytes += instances * largest;
+        bytes_before = largest;
+    }
+    return bytes;
 }
 
 void report_limits(const struct server *server)
@@ -87,19 +150,17 @@ void report_limits(const struct server *server)
     uint64_t sessions_bytes = config->sessions_max * (sizeof(struct session) + kept_bytes);
     uint64_t outbox_bytes = (uint64_t)server->engine.net.gather.blocks.limit * sizeof(struct outbox_block);
     uint64_t timers_bytes = (uint64_t)config->job_timers_max * sizeof(struct job_timer);
+    uint64_t templates_bytes = templates_bytes_max(&server->config);
     uint64_t rooms_bytes = 0;
 
     for (uint32_t i = 0; i < server->config.room_count; i++) {
-        const struct room_config *room = &server->config.rooms[i];
-
-        /* The ring is a power of two, and the old one lives until the new one is filled. */
-        rooms_bytes +=
-            sizeof(struct room) + 3 * room->job_bytes_max + room->capacity * sizeof(struct session *);
+        rooms_bytes += room_bytes_max(&server->config.rooms[i]);
     }
     LOG(LOG_LEVEL_INFO, "limits",
         "sessions_max=%" PRIu32 " sessions_bytes=%" PRIu64 " outbox_bytes=%" PRIu64 " chunk_bytes=%" PRIu64
-        " rooms_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " total_bytes=%" PRIu64,
+        " rooms_bytes=%" PRIu64 " templates_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " total_bytes=%" PRIu64,
         config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_bytes_max, rooms_bytes,
-        timers_bytes,
-        sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes + timers_bytes);
+        templates_bytes, timers_bytes,
+        sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes + templates_bytes +
+            timers_bytes);
 }

@@ -1,12 +1,15 @@
 #include "daemon/rooms.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "content/host.h"
 #include "daemon/server.h"
 #include "room/room.h"
+#include "room/room_content.h"
 
 static struct room_options room_options_of(const struct room_config *config)
 {
@@ -14,14 +17,27 @@ static struct room_options room_options_of(const struct room_config *config)
         .tick_ns = config->tick_ns,
         .capacity = config->capacity,
         .is_autojoin = config->is_autojoin,
-        .has_suffix = config->has_suffix,
         .early_flush_bytes = (uint32_t)config->early_flush_bytes,
         .job_bytes_max = (uint32_t)config->job_bytes_max,
         .jobs_per_turn = config->jobs_per_turn,
         .outbox_bytes_max = (uint32_t)config->outbox_bytes_max,
         .outbox_slices_max = config->outbox_slices_max,
         .outbox_age_max_ns = config->outbox_age_max_ns,
+        .streams_max = config->streams_max,
+        .memory_bytes_max = config->memory_bytes_max,
+        .seed = config->seed,
+        .settings = config->settings,
+        .setting_count = config->setting_count,
     };
+}
+
+static void grow_slices_max(struct engine_limits *limits, const struct room_config *rooms, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (limits->outbox_slices_max < rooms[i].outbox_slices_max) {
+            limits->outbox_slices_max = rooms[i].outbox_slices_max;
+        }
+    }
 }
 
 struct engine_limits rooms_engine_limits(const struct config *config)
@@ -38,11 +54,8 @@ struct engine_limits rooms_engine_limits(const struct config *config)
         .linger_ns = server->linger_ns,
     };
 
-    for (uint32_t i = 0; i < config->room_count; i++) {
-        if (limits.outbox_slices_max < config->rooms[i].outbox_slices_max) {
-            limits.outbox_slices_max = config->rooms[i].outbox_slices_max;
-        }
-    }
+    grow_slices_max(&limits, config->rooms, config->room_count);
+    grow_slices_max(&limits, config->templates, config->template_count);
     return limits;
 }
 
@@ -50,7 +63,7 @@ static int room_open_configured(struct engine *engine, const struct room_config 
 {
     struct room_options options = room_options_of(config);
     struct room *room;
-    int rc = room_open(engine, config->name, &options, content_find(config->content), content_host(), &room);
+    int rc = room_open(engine, config->name, &options, config->module, content_host(), &room);
 
     if (rc < 0) {
         LOG(LOG_LEVEL_ERROR, "room_open_failed", "room=%s content=%s error=\"%s\"", config->name,
@@ -63,16 +76,53 @@ static int room_open_configured(struct engine *engine, const struct room_config 
     return 0;
 }
 
+static void log_templates(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->template_count; i++) {
+        const struct room_config *template = &config->templates[i];
+
+        LOG(LOG_LEVEL_INFO, "template",
+            "template=%s content=%s tick_ms=%llu capacity=%u instances_max=%u idle_close_ms=%llu",
+            template->name, template->module->name, (unsigned long long)(template->tick_ns / NS_PER_MS),
+            template->capacity, template->instances_max,
+            (unsigned long long)(template->idle_close_ns / NS_PER_MS));
+    }
+}
+
+/* The lobby's templates are the config's from now on. 0, or -ENOMEM and they are what they were. */
+static int take_templates(struct engine *engine, const struct config *config)
+{
+    struct room_template *templates = calloc((size_t)config->template_count + 1, sizeof(*templates));
+
+    if (templates == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < config->template_count; i++) {
+        const struct room_config *template = &config->templates[i];
+
+        memcpy(templates[i].name, template->name, sizeof(templates[i].name));
+        templates[i].options = room_options_of(template);
+        templates[i].content = template->module;
+        templates[i].idle_close_ns = template->idle_close_ns;
+        templates[i].instances_max = template->instances_max;
+    }
+    int rc = lobby_set_templates(&engine->lobby, templates, config->template_count);
+    free(templates);
+    if (rc == 0) {
+        log_templates(config);
+    }
+    return rc;
+}
+
 int rooms_open(struct server *server)
 {
-    for (uint32_t i = 0; i < server->config.room_count; i++) {
-        int rc = room_open_configured(&server->engine, &server->config.rooms[i]);
+    /* First, for a content may make rooms of them when it is opened. */
+    int rc = take_templates(&server->engine, &server->config);
 
-        if (rc < 0) {
-            return rc;
-        }
+    for (uint32_t i = 0; i < server->config.room_count && rc == 0; i++) {
+        rc = room_open_configured(&server->engine, &server->config.rooms[i]);
     }
-    return 0;
+    return rc;
 }
 
 static struct room *room_of_config(struct engine *engine, const struct room_config *config)
@@ -80,26 +130,48 @@ static struct room *room_of_config(struct engine *engine, const struct room_conf
     return lobby_find(&engine->lobby, config->name, strlen(config->name));
 }
 
-/* Opens the rooms that are new; when one can't be, closes those again. */
-static int rooms_open_new(struct engine *engine, const struct config *config)
+/* A room that was made of a template has the name of one that the file lists now: it would be both. */
+static int check_names_made(struct engine *engine, const struct config *config, char *error,
+                            size_t error_size)
 {
-    uint32_t count_before = engine->lobby.count;
+    for (uint32_t i = 0; i < config->room_count; i++) {
+        const struct room *room = room_of_config(engine, &config->rooms[i]);
 
+        if (room != NULL && room->template != NULL) {
+            snprintf(error, error_size, "[room %s] there is a room of that name, made of a template",
+                     room->name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* Closes the rooms that were opened since there were `count`. */
+static void rooms_close_new(struct engine *engine, uint32_t count)
+{
+    while (engine->lobby.count > count) {
+        room_close(engine->lobby.rooms[engine->lobby.count - 1]);
+    }
+}
+
+/* Opens the rooms that are new. */
+static int rooms_open_new(struct engine *engine, const struct config *config, char *error, size_t error_size)
+{
     for (uint32_t i = 0; i < config->room_count; i++) {
         int rc = room_of_config(engine, &config->rooms[i]) != NULL
                      ? 0
                      : room_open_configured(engine, &config->rooms[i]);
 
         if (rc < 0) {
-            while (engine->lobby.count > count_before) {
-                room_close(engine->lobby.rooms[engine->lobby.count - 1]);
-            }
+            snprintf(error, error_size, "[room %s] can't be opened: %s", config->rooms[i].name,
+                     rc == -ENOSPC ? "there are rooms_max rooms already" : strerror(-rc));
             return rc;
         }
     }
     return 0;
 }
 
+/* Puts the new config in the old one's place, whose templates the lobby no longer has. */
 static void server_take_config(struct server *server, struct config *config)
 {
     struct engine *engine = &server->engine;
@@ -117,8 +189,36 @@ static void server_take_config(struct server *server, struct config *config)
     } else {
         timer_cancel(&engine->timers, &server->stats_timer);
     }
+    if (strcmp(server->config.server.announcement, config->server.announcement) != 0) {
+        server->wants_announcement = config->server.announcement[0] != '\0';
+    }
     config_fini(&server->config);
     server->config = *config;
+}
+
+/*
+ * Opens what is new in the config, and last makes its templates the lobby's: what can't fail is all that is left to do.
+ * On failure all is as before, and `error` may say why.
+ */
+static int open_new(struct server *server, const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    struct engine *engine = &server->engine;
+    uint32_t count_before = engine->lobby.count;
+    int rc = config_check_reload(&server->config, config, error, CONFIG_ERROR_BYTES);
+
+    if (rc == 0) {
+        rc = check_names_made(engine, config, error, CONFIG_ERROR_BYTES);
+    }
+    if (rc == 0) {
+        rc = rooms_open_new(engine, config, error, CONFIG_ERROR_BYTES);
+    }
+    if (rc == 0) {
+        rc = take_templates(engine, config);
+    }
+    if (rc < 0) {
+        rooms_close_new(engine, count_before);
+    }
+    return rc;
 }
 
 void rooms_reload(struct server *server)
@@ -136,20 +236,36 @@ void rooms_reload(struct server *server)
     int rc = server_load_config(&config, server->config_path, server->listen_override, error);
 
     if (rc == 0) {
-        rc = config_check_reload(&server->config, &config, error, sizeof(error));
-        if (rc == 0) {
-            rc = rooms_open_new(&server->engine, &config);
-        }
+        rc = open_new(server, &config, error);
         if (rc < 0) {
             config_fini(&config);
         }
     }
     if (rc < 0) {
+        const char *why = error[0] != '\0' ? error : strerror(-rc);
+
         LOG(LOG_LEVEL_ERROR, "reload_refused", "error=%s",
-            log_quote(quoted, sizeof(quoted), error[0] != '\0' ? error : strerror(-rc),
-                      strlen(error[0] != '\0' ? error : strerror(-rc))));
+            log_quote(quoted, sizeof(quoted), why, strlen(why)));
         return;
     }
     server_take_config(server, &config);
-    LOG(LOG_LEVEL_INFO, "reload", "rooms=%u", server->engine.lobby.count);
+    LOG(LOG_LEVEL_INFO, "reload", "rooms=%u templates=%u", server->engine.lobby.count,
+        server->config.template_count);
+}
+
+void rooms_announce(struct server *server)
+{
+    const struct lobby *lobby = &server->engine.lobby;
+    const char *text = server->config.server.announcement;
+    uint32_t told = 0;
+
+    LOG(LOG_LEVEL_INFO, "announcement", "rooms=%u", lobby->count);
+    /* The list is in the order of ids. A content may open rooms when it is told, and close them. */
+    for (uint32_t i = 0; i < lobby->count; i++) {
+        told = lobby->rooms[i]->id;
+        room_content_announce(lobby->rooms[i], text);
+        while (i > 0 && (i >= lobby->count || lobby->rooms[i]->id > told)) {
+            i--;
+        }
+    }
 }

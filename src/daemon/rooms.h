@@ -11,14 +11,18 @@ struct server;
 struct engine_limits rooms_engine_limits(const struct config *config);
 
 /*
- * Opens every room of the config, in the file's order. 0, or -errno: those opened so far stay in the lobby.
+ * Gives the lobby the config's templates and opens every room of the config, in the file's order. 0, or -errno: those
+ * opened so far stay in the lobby. The config, which the templates point into, must stay until it is reloaded.
  */
 int rooms_open(struct server *server);
 
 /*
- * Reads the config again (SIGHUP) and takes on what may change, new rooms included. Refuses the whole of it
+ * Reads the config again (SIGHUP) and takes on what may change, new rooms and templates included. Refuses the whole of it
  * when anything is wrong, and says so in the log; the server goes on as it was.
  */
 void rooms_reload(struct server *server);
+
+/* Every room's content is told the config's announcement. Phase 2, as all game code. */
+void rooms_announce(struct server *server);
 
 #endif

@@ -54,7 +54,8 @@ static void server_read(struct server *server)
 {
     struct engine *engine = &server->engine;
     bool is_on_its_way = server->phase == SERVER_LAST_READ || server->phase == SERVER_DRAINING;
-    uint64_t timeout_ns = is_on_its_way ? 0 : scheduler_timeout_ns(engine, clock_now_ns());
+    bool has_more = is_on_its_way || server->wants_announcement;
+    uint64_t timeout_ns = has_more ? 0 : scheduler_timeout_ns(engine, clock_now_ns());
 
     if (timeout_ns > 0) {
         server_gather_input(engine, timeout_ns);
@@ -72,6 +73,10 @@ static void server_read(struct server *server)
 static void server_play(struct server *server)
 {
     timers_fire(&server->engine.timers, server->engine.now_ns);
+    if (server->wants_announcement) {
+        server->wants_announcement = false;
+        rooms_announce(server);
+    }
     scheduler_run(&server->engine);
 }
 
@@ -141,6 +146,7 @@ static void server_advance(struct server *server)
 static void server_reap(struct server *server)
 {
     session_reap(&server->engine);
+    room_reap(&server->engine);
     if (server->wants_report) {
         server->wants_report = false;
         report_stats(&server->engine);
@@ -230,14 +236,8 @@ int server_load_config(struct config *config, const char *config_path, const cha
             snprintf(error, CONFIG_ERROR_BYTES, "-l %.128s: %s", listen_override, reason);
         }
     }
-    for (uint32_t i = 0; rc == 0 && i < config->room_count; i++) {
-        const struct room_config *room = &config->rooms[i];
-
-        if (content_find(room->content) == NULL) {
-            snprintf(error, CONFIG_ERROR_BYTES, "%s:%d: content = %s: there is no content of that name",
-                     config_path != NULL ? config_path : "default", room->line, room->content);
-            rc = -EINVAL;
-        }
+    if (rc == 0) {
+        rc = config_bind(config, config_path, error, CONFIG_ERROR_BYTES);
     }
     if (rc < 0) {
         config_fini(config);
@@ -307,6 +307,20 @@ static int server_open(struct server *server)
     return server_open_listeners(server);
 }
 
+/* Where contents find their files. */
+static int server_place_data_dir(struct server *server, char *error)
+{
+    int rc = config_resolve(server->config_path, server->config.server.data_dir, server->data_dir,
+                            sizeof(server->data_dir));
+
+    if (rc < 0) {
+        snprintf(error, CONFIG_ERROR_BYTES, "data_dir = %.80s...: %s", server->config.server.data_dir,
+                 strerror(-rc));
+        config_fini(&server->config);
+    }
+    return rc;
+}
+
 int server_init(struct server *server, const char *config_path, const char *listen_override)
 {
     *server = (struct server){.config_path = config_path, .listen_override = listen_override};
@@ -315,8 +329,12 @@ int server_init(struct server *server, const char *config_path, const char *list
     char error[CONFIG_ERROR_BYTES];
     int rc = server_load_config(&server->config, config_path, listen_override, error);
 
+    if (rc == 0) {
+        rc = server_place_data_dir(server, error);
+    }
     if (rc < 0) {
         fprintf(stderr, "roomd: %s\n", error);
+        content_unload_all();
         return rc;
     }
     log_set_level(server->config.server.log_level);
@@ -328,8 +346,11 @@ int server_init(struct server *server, const char *config_path, const char *list
     if (rc < 0) {
         fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
         config_fini(&server->config);
+        content_unload_all();
         return rc;
     }
+    server->engine.host = content_host();
+    server->engine.data_dir = config_path == NULL ? NULL : server->data_dir;
     report_limits(server);
     rc = server_open(server);
     if (rc < 0) {
@@ -351,4 +372,5 @@ void server_fini(struct server *server)
     timer_close(&server->engine.timers, &server->shutdown_timer);
     engine_fini(&server->engine);
     config_fini(&server->config);
+    content_unload_all();
 }

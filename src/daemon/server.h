@@ -11,6 +11,7 @@
 #ifndef ROOMD_DAEMON_SERVER_H
 #define ROOMD_DAEMON_SERVER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct server {
     struct config config;
     const char *config_path;     /* NULL: none; what SIGHUP reads again */
     const char *listen_override; /* -l; NULL: none */
+    char data_dir[PATH_MAX];     /* the config's, where it lies; the engine points at it */
     struct listener listeners[CONFIG_LISTEN_MAX];
     uint32_t listener_count;
     struct signals signals;
@@ -37,6 +39,7 @@ struct server {
     bool is_overdue; /* shutdown_timeout has passed */
     bool is_forced;  /* by a second signal */
     bool wants_reload;
+    bool wants_announcement; /* of the config's, to every room */
     bool wants_report;
 };
 
@@ -49,8 +52,9 @@ int server_init(struct server *server, const char *config_path, const char *list
 void server_fini(struct server *server);
 
 /*
- * Reads the config alone and checks all that can be checked without opening anything. 0; or -errno, `config`
- * is empty and `error` (CONFIG_ERROR_BYTES) says what is wrong.
+ * Reads the config alone and checks all that can be checked without opening anything; the contents that it names are
+ * loaded, until content_unload_all. 0; or -errno, `config` is empty and `error` (CONFIG_ERROR_BYTES) says what is
+ * wrong.
  */
 int server_load_config(struct config *config, const char *config_path, const char *listen_override,
                        char *error);

@@ -36,9 +36,13 @@ static void config_make(char path[64], const char *text)
 
 static void help_and_version(void **state)
 {
-    static const char *const words[] = {"-c",          "-t",     "-l",        "--help",
-                                        "--version",   "listen", "frame_max", "outbox_bytes_max",
-                                        "early_flush", "250ms"};
+    static const char *const words[] = {"-c",          "-t",
+                                        "-l",          "--help",
+                                        "--version",   "listen",
+                                        "frame_max",   "outbox_bytes_max",
+                                        "early_flush", "250ms",
+                                        "[template",   "idle_close",
+                                        "suffix",      "with content = chat"};
     struct process_result result = roomd_run("--help", NULL, NULL, NULL);
 
     (void)state;
@@ -82,7 +86,14 @@ static void a_good_file_is_ok(void **state)
     struct process_result result = roomd_run("-t", "-c", path, NULL);
     unlink(path);
     assert_int_equal(result.exit_status, 0);
-    assert_true(strstr(result.out, "OK") != NULL || strstr(result.err, "OK") != NULL);
+    assert_string_equal(result.out, "OK: 1 room, 0 templates\n");
+    process_result_free(&result);
+
+    config_make(path, "[template party]\nsuffix = yes\n[room a]\n[room b]\n");
+    result = roomd_run("-t", "-c", path, NULL);
+    unlink(path);
+    assert_int_equal(result.exit_status, 0);
+    assert_string_equal(result.out, "OK: 2 rooms, 1 template\n");
     process_result_free(&result);
 
     result = roomd_run("-t", "-c", ROOMD_SOURCE_DIR "/tools/roomd.conf", NULL);
@@ -104,7 +115,16 @@ static void a_bad_file_is_named_with_its_line(void **state)
         {"# nothing\n[kitchen]\n", ":2", "kitchen"},
         {"listen = 127.0.0.1:1\n", ":1", "listen"},
         {"[server]\nlisten = nowhere\n", ":2", "nowhere"},
-        {"[room a]\n\n\ncontent = nonesuch\n", ":", "nonesuch"},
+        {"[room a]\n\n\ncontent = nonesuch\n", ":4: content = ", "nonesuch"},
+        {"[room a]\n[template b]\ncontent = ./nonesuch.so\n", ":3: content = ", "/tmp/./nonesuch.so"},
+        {"[server]\nmodule_dir = mods\n[template b]\ncontent = nonesuch\n[room a]\n",
+         ":4: content = ", "/tmp/mods/nonesuch.so"},
+        {"[room a]\n[template a]\n", ":2", "[template a] has the name of [room a]"},
+        {"[room a]\nflavour = sweet\n", ":2", "flavour = sweet: content chat has no key of that name"},
+        {"[template b]\nsufix = yes\n[room a]\n", ":2",
+         "sufix = yes: content chat has no key of that name (did you mean suffix?)"},
+        {"[room a]\nsuffix = often\n", ":2", "suffix = often: not yes or no"},
+        {"[template b]\nautojoin = yes\n[room a]\n", ":2", "(it belongs into [room NAME])"},
     };
 
     (void)state;

@@ -347,7 +347,7 @@ static void unknown_packets_are_refused_by_name(void **state)
         peer_expect_error(guest, ROOMD_ERROR_UNKNOWN_PACKET);
     }
     peer_send_hex(guest, "0a 00 06 ff 01 00 61 01 00 62"); /* C_CREATE a, b */
-    peer_expect_error(guest, ROOMD_ERROR_UNSUPPORTED);
+    peer_expect_error(guest, ROOMD_ERROR_NO_SUCH_TEMPLATE);
     peer_send_chat(guest, "fine");
     peer_expect_chat(guest, 1, "fine");
     peer_close(guest);

@@ -270,9 +270,9 @@ static void sighup_without_a_file_changes_nothing(void **state)
 static void sigusr1_tells_how_things_are(void **state)
 {
     static const char *const fields[] = {
-        "sessions",    "rooms",        "packets_in", "deliveries", "bytes_in",      "bytes_out",
-        "writev",      "short_writes", "ticks",      "ticks_late", "ticks_skipped", "late_p99_us",
-        "late_max_us", "jobs",         "closes",     "chunks",     "chunk_bytes"};
+        "sessions",     "rooms",  "packets_in",  "deliveries",     "bytes_in",      "bytes_out",    "writev",
+        "short_writes", "ticks",  "ticks_late",  "ticks_skipped",  "late_p99_us",   "late_max_us",  "jobs",
+        "closes",       "chunks", "chunk_bytes", "callbacks_slow", "rooms_created", "rooms_retired"};
     struct daemon *daemon = daemon_start("[room lobby]\nautojoin = yes\ntick = 10ms\n[room attic]\n");
     struct peer *guest = guest_connect(daemon);
     struct peer *other = guest_connect(daemon);
@@ -282,6 +282,8 @@ static void sigusr1_tells_how_things_are(void **state)
         daemon_stat(daemon, fields[i]);
     }
     assert_true(daemon_stat_double(daemon, "cpu_s") >= 0);
+    assert_true(daemon_log_count(daemon, "event=room_stats room=attic players=0 ", " streams=0 memory=") > 0);
+    assert_int_equal(daemon_log_count(daemon, "event=counters ", NULL), 0); /* the chat counts nothing */
     assert_int_equal(daemon_stat(daemon, "sessions"), 2);
     assert_int_equal(daemon_stat(daemon, "rooms"), 2);
     assert_int_equal(daemon_stat(daemon, "packets_in"), 2);

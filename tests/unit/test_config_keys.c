@@ -1,5 +1,6 @@
 /* The table of keys against the reader, the shipped example and the printed help. */
 #include "base/clock.h"
+#include "content/host.h"
 #include "daemon/config.h"
 #include "daemon/config_internal.h"
 #include "unit/config_parse.h"
@@ -18,16 +19,21 @@ enum { TEXT_BYTES = 1024 };
 
 static const void *section_of(const struct config *config, const struct config_key *key)
 {
-    return key->section == CONFIG_SERVER ? (const void *)&config->server : (const void *)&config->rooms[0];
+    return key->section == CONFIG_SERVER ? (const void *)&config->server
+           : key->section == CONFIG_ROOM ? &config->rooms[0]
+                                         : &config->templates[0];
 }
 
 /* A file in which line 2 gives `key` that value. */
 static void write_file(char out[TEXT_BYTES], const struct config_key *key, const char *value)
 {
-    const char *format =
-        key->section == CONFIG_SERVER ? "[server]\n%s = %s\n[room a]\n" : "[room a]\n%s = %s\n";
+    static const char *const formats[] = {
+        [CONFIG_SERVER] = "[server]\n%s = %s\n[room a]\n",
+        [CONFIG_ROOM] = "[room a]\n%s = %s\n",
+        [CONFIG_TEMPLATE] = "[template t]\n%s = %s\n[room a]\n",
+    };
 
-    snprintf(out, TEXT_BYTES, format, key->name, value);
+    snprintf(out, TEXT_BYTES, formats[key->section], key->name, value);
 }
 
 /* The same, and where the key's most needs another key to be large, that one is. */
@@ -107,7 +113,7 @@ static void test_every_number_has_its_range(void **state)
             assert_out_of_range(key, key->least - step, "below the least", key->least);
         }
     }
-    assert_int_equal(numbers, 19);
+    assert_int_equal(numbers, 24);
 }
 
 static void test_every_choice_and_flag(void **state)
@@ -150,20 +156,28 @@ static void test_defaults(void **state)
     assert_int_equal(server->chunk_memory_bytes_max, 268435456);
     assert_int_equal(server->job_timers_max, 65536);
     assert_int_equal(server->accept_backlog, 4096);
+    assert_string_equal(server->module_dir, "");
+    assert_string_equal(server->data_dir, "");
+    assert_string_equal(server->announcement, "");
     assert_int_equal(config.room_count, 1);
     assert_string_equal(room->name, "lobby");
     assert_string_equal(room->content, "chat");
     assert_int_equal(room->tick_ns, 250 * NS_PER_MS);
     assert_int_equal(room->capacity, 10000);
     assert_true(room->is_autojoin);
-    assert_false(room->has_suffix);
     assert_int_equal(room->early_flush_bytes, 262144);
     assert_int_equal(room->job_bytes_max, 1048576);
     assert_int_equal(room->jobs_per_turn, 4096);
     assert_int_equal(room->outbox_bytes_max, 4194304);
     assert_int_equal(room->outbox_slices_max, 1024);
     assert_int_equal(room->outbox_age_max_ns, 10 * NS_PER_S);
+    assert_int_equal(room->streams_max, 65536);
+    assert_int_equal(room->memory_bytes_max, 67108864);
+    assert_int_equal(room->seed, 0);
+    assert_int_equal(room->setting_count, 0);
+    assert_false(room->is_template);
     assert_int_equal(room->line, 0);
+    assert_int_equal(config.template_count, 0);
     config_fini(&config);
     config_fini(&config); /* harmless */
 }
@@ -174,7 +188,7 @@ static void test_defaults_are_the_tables(void **state)
     struct config config;
 
     (void)state;
-    parse_good(&config, "[room a]\n");
+    parse_good(&config, "[room a]\n[template t]\n");
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         char printed[CONFIG_VALUE_TEXT_BYTES];
@@ -185,9 +199,14 @@ static void test_defaults_are_the_tables(void **state)
         write_file(text, key, printed);
         parse_good(&given, text);
         assert_int_equal(given.room_count, 1);
-        given.rooms[0].line = config.rooms[0].line = 1;
+        given.rooms[0].line = config.rooms[0].line = 1; /* where it stands is another matter */
+        given.rooms[0].content_line = config.rooms[0].content_line = 1;
         assert_memory_equal(&given.server, &config.server, sizeof(config.server));
         assert_memory_equal(&given.rooms[0], &config.rooms[0], sizeof(config.rooms[0]));
+        if (key->section == CONFIG_TEMPLATE) {
+            assert_int_equal(config_value_number(key, &given.templates[0]),
+                             config_value_number(key, &config.templates[0]));
+        }
         config_fini(&given);
     }
     config_fini(&config);
@@ -220,8 +239,12 @@ static void test_example_shows_every_key_with_its_default(void **state)
     for (size_t i = 0; i < config_key_count; i++) {
         char line[TEXT_BYTES];
 
-        snprintf(line, sizeof(line), "\n%s = ", config_keys[i].name);
-        assert_non_null(strstr(bytes, line));
+        snprintf(line, sizeof(line), "\n%s%s =%s%s\n", config_keys[i].section == CONFIG_TEMPLATE ? "# " : "",
+                 config_keys[i].name, config_keys[i].default_text[0] == '\0' ? "" : " ",
+                 strcmp(config_keys[i].name, "autojoin") == 0 ? "yes" : config_keys[i].default_text);
+        if (strstr(bytes, line) == NULL) {
+            fail_msg("the example lacks:%s", line);
+        }
     }
     free(bytes);
     assert_int_equal(config_load(&config, EXAMPLE_PATH, error, sizeof(error)), 0);
@@ -229,7 +252,8 @@ static void test_example_shows_every_key_with_its_default(void **state)
     assert_int_equal(config_default(&expected), 0);
     assert_memory_equal(&config.server, &expected.server, sizeof(config.server));
     assert_int_equal(config.room_count, 2);
-    config.rooms[0].line = 0;
+    config.rooms[0].line = config.rooms[0].content_line = 0;
+    config_settings_fini(&config.rooms[0]); /* the content's keys, which the table does not have */
     assert_memory_equal(&config.rooms[0], &expected.rooms[0], sizeof(config.rooms[0]));
     config_fini(&config);
     config_fini(&expected);
@@ -253,6 +277,35 @@ static bool parse_any(const char *bytes, size_t size)
     assert_true(strlen(error) > (size_t)used);
     assert_null(config.rooms);
     return false;
+}
+
+/* Also the template that it shows as a comment. */
+static void test_example_is_bound_to_its_contents(void **state)
+{
+    char error[CONFIG_ERROR_BYTES] = "";
+    struct config config;
+    size_t size = 0;
+    char *bytes = read_example(&size);
+    char *at = strstr(bytes, "\n# [template ");
+
+    (void)state;
+    assert_non_null(at);
+    for (; at != NULL; at = strstr(at, "\n# ")) {
+        memcpy(at, "\n  ", 3);
+    }
+    assert_int_equal(parse_bytes(&config, bytes, size, error), 0);
+    assert_int_equal(config.template_count, 1);
+    assert_int_equal(config_bind(&config, NULL, error, sizeof(error)), 0);
+    assert_string_equal(error, "");
+    for (const struct roomd_option *option = config_content_options(content_find("chat"));
+         option->key != NULL; option++) {
+        char line[TEXT_BYTES];
+
+        snprintf(line, sizeof(line), "\n%s = %s\n", option->key, option->default_text);
+        assert_non_null(strstr(bytes, line));
+    }
+    config_fini(&config);
+    free(bytes);
 }
 
 static void test_example_cut_or_spoilt_at_any_byte(void **state)
@@ -291,9 +344,15 @@ static void test_a_key_with_one_letter_lost_is_recognised(void **state)
 
             snprintf(name, sizeof(name), "%.*s%s", (int)lost, key->name, key->name + lost + 1);
             assert_ptr_equal(config_key_nearest(key->section, name), key);
+            assert_ptr_equal(config_key_nearest(CONFIG_TEMPLATE, name),
+                             config_key_is_in(key, CONFIG_TEMPLATE) ? key : NULL);
         }
-        assert_ptr_equal(config_key_find(key->section, key->name), key);
-        assert_null(config_key_find(key->section == CONFIG_SERVER ? CONFIG_ROOM : CONFIG_SERVER, key->name));
+        for (int section = 0; section < CONFIG_SECTION_COUNT; section++) {
+            bool has_it = (int)key->section == section ||
+                          (section == CONFIG_TEMPLATE && key->section == CONFIG_ROOM && !key->is_room_only);
+
+            assert_ptr_equal(config_key_find((enum config_section)section, key->name), has_it ? key : NULL);
+        }
     }
     assert_null(config_key_nearest(CONFIG_ROOM, "ti"));
     assert_null(config_key_nearest(CONFIG_ROOM, "tick_tock"));
@@ -331,8 +390,53 @@ static char *capture(void (*print)(FILE *))
     return text;
 }
 
+/* What is printed in place of an empty default. */
+static const char *shown_default(const char *text)
+{
+    return text[0] == '\0' ? "empty" : text;
+}
+
+static void assert_printed(const char *help, const char *markdown, const char *name, const char *by_default,
+                           bool is_reloadable)
+{
+    const char *quote = by_default[0] == '\0' ? "" : "`";
+    char line[TEXT_BYTES];
+
+    snprintf(line, sizeof(line), "\n  %c %-19s %s (", is_reloadable ? '*' : ' ', name,
+             shown_default(by_default));
+    assert_non_null(strstr(help, line));
+    snprintf(line, sizeof(line), "\n| `%s` | %s%s%s | ", name, quote, shown_default(by_default), quote);
+    assert_non_null(strstr(markdown, line));
+}
+
+/* Returns how many keys the bundled contents have, and sets how many contents have any. */
+static int assert_options_are_printed(const char *help, const char *markdown, int *contents)
+{
+    static const char *const names[] = {"chat", "field", "town", "dungeon"};
+    int keys = 0;
+
+    *contents = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct roomd_option *option = config_content_options(content_find(names[i]));
+        char title[TEXT_BYTES];
+
+        if (option->key == NULL) {
+            continue;
+        }
+        (*contents)++;
+        snprintf(title, sizeof(title), "\n| `content = %s` | default | range |", names[i]);
+        assert_non_null(strstr(markdown, title));
+        for (; option->key != NULL; option++, keys++) {
+            assert_printed(help, markdown, option->key, option->default_text, option->is_reloadable != 0);
+            assert_null(strchr(option->help, '|'));
+        }
+    }
+    return keys;
+}
+
 static void test_printed_help(void **state)
 {
+    int contents = 0;
     char *help = capture(config_print_help);
     char *markdown = capture(config_print_markdown);
     int rows = 0;
@@ -340,22 +444,23 @@ static void test_printed_help(void **state)
     (void)state;
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        char line[TEXT_BYTES];
 
-        snprintf(line, sizeof(line), "\n  %c %-19s %s (", key->is_reloadable ? '*' : ' ', key->name,
-                 key->default_text);
-        assert_non_null(strstr(help, line));
-        snprintf(line, sizeof(line), "\n| `%s` | `%s` | ", key->name, key->default_text);
-        assert_non_null(strstr(markdown, line));
+        assert_printed(help, markdown, key->name, key->default_text, key->is_reloadable);
         assert_null(strchr(key->help, '|'));
     }
+    int options = assert_options_are_printed(help, markdown, &contents);
+    assert_in_range(options, 1, 1000);
     for (const char *row = markdown; *row != '\0'; row = strchr(row, '\n') + 1) {
         rows += row[0] == '|';
     }
-    assert_int_equal(rows, config_key_count + 4);
+    assert_int_equal(rows, (int)config_key_count + options + 2 * (CONFIG_SECTION_COUNT + contents));
     assert_non_null(
         strstr(markdown, "| `tick` | `250ms` | 0, or 10ms to 10s | yes | time between two flushes"));
     assert_non_null(strstr(markdown, "| `log` | `info` | alert, error, warn, info, debug | yes |"));
+    assert_non_null(strstr(markdown, "| `suffix` | `no` | yes, no | yes | "));
+    assert_non_null(strstr(markdown, "| `data_dir` | empty | a path | no | "));
+    assert_non_null(strstr(markdown, "| `announcement` | empty | one line | yes | "));
+    assert_non_null(strstr(help, "\n[room NAME] and [template NAME] with content = chat\n  * suffix "));
     assert_non_null(strstr(help, "    chunk_memory_max    256MiB (1MiB to 64GiB)\n"));
     for (const char *line = help; *line != '\0'; line = strchr(line, '\n') + 1) {
         assert_in_range(strcspn(line, "\n"), 0, 100);
@@ -372,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_defaults_are_the_tables),
         cmocka_unit_test(test_example_shows_every_key_with_its_default),
+        cmocka_unit_test(test_example_is_bound_to_its_contents),
         cmocka_unit_test(test_example_cut_or_spoilt_at_any_byte),
         cmocka_unit_test(test_a_key_with_one_letter_lost_is_recognised),
         cmocka_unit_test(test_add_listen),

@@ -16,10 +16,13 @@ enum { TEXT_BYTES = 1024, MANY_ROOMS = CONFIG_ROOMS_MAX };
 /* A file in which line 2 gives `key` that value. */
 static void write_file(char out[TEXT_BYTES], const struct config_key *key, const char *value)
 {
-    const char *format =
-        key->section == CONFIG_SERVER ? "[server]\n%s = %s\n[room a]\n" : "[room a]\n%s = %s\n";
+    static const char *const formats[] = {
+        [CONFIG_SERVER] = "[server]\n%s = %s\n[room a]\n",
+        [CONFIG_ROOM] = "[room a]\n%s = %s\n",
+        [CONFIG_TEMPLATE] = "[template t]\n%s = %s\n[room a]\n",
+    };
 
-    snprintf(out, TEXT_BYTES, format, key->name, value);
+    snprintf(out, TEXT_BYTES, formats[key->section], key->name, value);
 }
 
 static int check_reload(const char *old_text, const char *new_text, char error[CONFIG_ERROR_BYTES])
@@ -44,6 +47,8 @@ static void write_other_value(char out[64], const struct config_key *key)
         strcpy(out, "127.0.0.1:7778");
         break;
     case CONFIG_TEXT:
+    case CONFIG_PATH:
+    case CONFIG_LINE:
         strcpy(out, "other");
         break;
     case CONFIG_CHOICE:
@@ -84,10 +89,11 @@ static void test_reload_follows_the_table(void **state)
         assert_int_equal(check_reload("[room a]\n", text, error), -EINVAL);
         snprintf(expected, sizeof(expected),
                  "[%s] %s may not change without a restart (it is %s, the file says %s)",
-                 key->section == CONFIG_SERVER ? "server" : "room a", key->name, key->default_text, value);
+                 key->section == CONFIG_SERVER ? "server" : "room a", key->name,
+                 key->default_text[0] == '\0' ? "empty" : key->default_text, value);
         assert_string_equal(error, expected);
     }
-    assert_int_equal(fixed, 9);
+    assert_int_equal(fixed, 12);
 }
 
 static void test_reload_of_rooms_and_addresses(void **state)
