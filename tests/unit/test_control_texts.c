@@ -136,7 +136,7 @@ static void names_are_the_tables_in_lower_case(void **state)
 
 static void numbers_outside_the_tables_have_names_too(void **state)
 {
-    static const int outside[] = {-1, ROOMD_CLOSE_REASON_COUNT, UINT16_MAX, INT32_MIN, INT32_MAX};
+    static const int outside[] = {-1, 999, UINT16_MAX, INT32_MIN, INT32_MAX};
 
     (void)state;
     assert_string_equal(close_reason_name(ROOMD_CLOSE_NONE), "none");

@@ -277,6 +277,39 @@ static void random_use_equals_the_model(void **state)
     }
 }
 
+/* Jobs do nothing any more and keep their turn; packets come out as they went in, wherever they lie in the ring. */
+static void dropped_jobs_keep_their_turn(void **state)
+{
+    enum { ROUNDS = 200, AT_ONCE = 30 };
+    struct job_queue queue;
+    uint64_t pushed = 0;
+    uint64_t popped = 0;
+
+    (void)state;
+    job_queue_init(&queue, 64 * 1024);
+    job_queue_drop_jobs(&queue); /* before there is a ring */
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        while (pushed - popped < AT_ONCE) {
+            assert_int_equal(push_numbered(&queue, pushed, (uint32_t)(pushed * 37 % 300)), 0);
+            pushed++;
+        }
+        job_queue_drop_jobs(&queue);
+        assert_int_equal(job_queue_count(&queue), AT_ONCE);
+        for (uint32_t i = 0; i < AT_ONCE - round % 7; i++, popped++) {
+            struct job job;
+
+            if (popped % 3 != 0) {
+                pop_numbered(&queue, popped, (uint32_t)(popped * 37 % 300));
+                continue;
+            }
+            assert_int_equal(job_queue_pop(&queue, &job, popped_payload), 0);
+            assert_true(job.run != NULL && job.run != job_nothing);
+            job.run(NULL, job.session, popped_payload, job.bytes);
+        }
+    }
+    job_queue_fini(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +319,7 @@ int main(void)
         cmocka_unit_test(an_empty_queue_takes_the_largest_job_anywhere),
         cmocka_unit_test(a_lowered_limit_keeps_what_waits),
         cmocka_unit_test(random_use_equals_the_model),
+        cmocka_unit_test(dropped_jobs_keep_their_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,34 @@
+/* The bundled content `field`: fighting on the ground (content/world.h), whatever its map and rules say. */
+#include "content/world.h"
+
+extern const struct roomd_content roomd_content_field;
+
+static const struct world_kind field_kind = {.name = "field", .has_fighting = true};
+
+static int field_open(const struct roomd_host *host, struct roomd_room *room, void **state)
+{
+    return world_open(host, room, &field_kind, state);
+}
+
+static int field_restore(const struct roomd_host *host, struct roomd_room *room, const void *bytes,
+                         size_t size, void **state)
+{
+    return world_restore(host, room, &field_kind, bytes, size, state);
+}
+
+const struct roomd_content roomd_content_field = {
+    .abi = ROOMD_CONTENT_ABI,
+    .size = sizeof(roomd_content_field),
+    .name = "field",
+    .open = field_open,
+    .close = world_close,
+    .enter = world_enter,
+    .leave = world_leave,
+    .packet = world_packet,
+    .tick = world_tick,
+    .options = world_options,
+    .resync = world_resync,
+    .announce = world_announce,
+    .save = world_save,
+    .restore = field_restore,
+};
