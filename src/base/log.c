@@ -213,6 +213,22 @@ const char *log_quote(char *out, size_t out_size, const void *bytes, size_t size
     return out;
 }
 
+const char *log_word(char *out, size_t out_size, const void *bytes, size_t size)
+{
+    const unsigned char *p = bytes;
+    bool is_bare = size > 0 && size < out_size;
+
+    for (size_t i = 0; i < size && is_bare; i++) {
+        is_bare = p[i] > ' ' && p[i] < 0x7F && p[i] != '"' && p[i] != '\\' && p[i] != '=';
+    }
+    if (!is_bare) {
+        return log_quote(out, out_size, bytes, size);
+    }
+    memcpy(out, bytes, size);
+    out[size] = '\0';
+    return out;
+}
+
 bool log_gate_pass(struct log_gate *gate, uint64_t now_ns, uint64_t interval_ns, uint64_t *held)
 {
     if (now_ns < gate->next_ns) {

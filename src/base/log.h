@@ -47,6 +47,8 @@ void log_notice(const char *event, const char *format, ...) __attribute__((forma
  * at least 8.
  */
 const char *log_quote(char *out, size_t out_size, const void *bytes, size_t size);
+/* The same of a name: as it is when it is a bare word that fits, otherwise quoted. */
+const char *log_word(char *out, size_t out_size, const void *bytes, size_t size);
 
 /*
  * A gate for events that repeat: passes one per interval and counts the rest. When it passes, `*held` says

@@ -92,7 +92,7 @@ static int host_refuse(struct roomd_room *room, uint64_t id, enum roomd_error co
 {
     struct session *session = room_find_member(room_of(room), id);
 
-    if (session == NULL) {
+    if (session == NULL || session->close_reason != ROOMD_CLOSE_NONE) {
         return -ENOENT;
     }
     if (session_owes_too_much(session, CONTROL_FRAME_BYTES_MAX)) {
@@ -156,6 +156,11 @@ static int host_set_user(struct roomd_room *room, uint64_t id, void *user)
     return 0;
 }
 
+static uint32_t host_tick_ms(struct roomd_room *room)
+{
+    return (uint32_t)(room_of(room)->options.tick_ns / NS_PER_MS);
+}
+
 static uint64_t host_now_ms(struct roomd_room *room)
 {
     return room_content_now_ms(room_of(room));
@@ -210,6 +215,7 @@ static const struct roomd_host host = {
     .user = host_user,
     .set_user = host_set_user,
     .now_ms = host_now_ms,
+    .tick_ms = host_tick_ms,
     .option = host_option,
     .log = host_log,
     .send_some = host_send_some,

@@ -98,7 +98,7 @@ void report_rooms(const struct engine *engine)
             "room_stats",
             "room=%s players=%" PRIu32 " ticks=%" PRIu64 " late_p50_us=%" PRIu64 " late_p99_us=%" PRIu64
             " late_max_us=%" PRIu64 " queued_jobs=%" PRIu64 " streams=%" PRIu32 " memory=%" PRIu64,
-            room->name, room->member_count, room->ticks, us(histogram_quantile(&room->lateness_ns, 0.5)),
+            room->log_name, room->member_count, room->ticks, us(histogram_quantile(&room->lateness_ns, 0.5)),
             us(histogram_quantile(&room->lateness_ns, 0.99)), us(room->lateness_ns.max),
             job_queue_count(&room->jobs), room->stream_count, room->memory_bytes);
     }
@@ -147,7 +147,9 @@ void report_limits(const struct server *server)
 {
     const struct server_config *config = &server->config.server;
     uint64_t kept_bytes = (uint64_t)config->frame_bytes_max + NET_READ_BYTES;
-    uint64_t sessions_bytes = config->sessions_max * (sizeof(struct session) + kept_bytes);
+    /* One parcel may be good still while the next is on its way. */
+    uint64_t wishes_bytes = sizeof(struct room_request) + 2 * sizeof(struct parcel);
+    uint64_t sessions_bytes = config->sessions_max * (sizeof(struct session) + wishes_bytes + kept_bytes);
     uint64_t outbox_bytes = (uint64_t)server->engine.net.gather.blocks.limit * sizeof(struct outbox_block);
     uint64_t timers_bytes = (uint64_t)config->job_timers_max * sizeof(struct job_timer);
     uint64_t templates_bytes = templates_bytes_max(&server->config);

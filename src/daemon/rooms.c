@@ -9,7 +9,9 @@
 #include "content/host.h"
 #include "daemon/server.h"
 #include "room/room.h"
-#include "room/room_content.h"
+
+/* A room's, or a template's, name by log_word. */
+enum { ROOM_WORD_BYTES = 4 * ROOMD_NAME_BYTES_MAX + 3 };
 
 static struct room_options room_options_of(const struct room_config *config)
 {
@@ -66,12 +68,16 @@ static int room_open_configured(struct engine *engine, const struct room_config 
     int rc = room_open(engine, config->name, &options, config->module, content_host(), &room);
 
     if (rc < 0) {
-        LOG(LOG_LEVEL_ERROR, "room_open_failed", "room=%s content=%s error=\"%s\"", config->name,
-            config->content, strerror(-rc));
+        char name[ROOM_WORD_BYTES];
+        char content[2 * CONFIG_CONTENT_BYTES_MAX];
+
+        LOG(LOG_LEVEL_ERROR, "room_open_failed", "room=%s content=%s error=\"%s\"",
+            log_word(name, sizeof(name), config->name, strlen(config->name)),
+            log_word(content, sizeof(content), config->content, strlen(config->content)), strerror(-rc));
         return rc;
     }
     LOG(LOG_LEVEL_INFO, "room_open", "room=%s id=%u content=%s tick_ms=%llu capacity=%u autojoin=%s",
-        room->name, room->id, room->content->name, (unsigned long long)(options.tick_ns / NS_PER_MS),
+        room->log_name, room->id, room->content->name, (unsigned long long)(options.tick_ns / NS_PER_MS),
         options.capacity, options.is_autojoin ? "yes" : "no");
     return 0;
 }
@@ -80,11 +86,12 @@ static void log_templates(const struct config *config)
 {
     for (uint32_t i = 0; i < config->template_count; i++) {
         const struct room_config *template = &config->templates[i];
+        char name[ROOM_WORD_BYTES];
 
         LOG(LOG_LEVEL_INFO, "template",
             "template=%s content=%s tick_ms=%llu capacity=%u instances_max=%u idle_close_ms=%llu",
-            template->name, template->module->name, (unsigned long long)(template->tick_ns / NS_PER_MS),
-            template->capacity, template->instances_max,
+            log_word(name, sizeof(name), template->name, strlen(template->name)), template->module->name,
+            (unsigned long long)(template->tick_ns / NS_PER_MS), template->capacity, template->instances_max,
             (unsigned long long)(template->idle_close_ns / NS_PER_MS));
     }
 }
@@ -130,7 +137,10 @@ static struct room *room_of_config(struct engine *engine, const struct room_conf
     return lobby_find(&engine->lobby, config->name, strlen(config->name));
 }
 
-/* A room that was made of a template has the name of one that the file lists now: it would be both. */
+/*
+ * A room that was made of a template, by a room that has just been opened even, has the name of one that the file lists
+ * now: it would be both.
+ */
 static int check_names_made(struct engine *engine, const struct config *config, char *error,
                             size_t error_size)
 {
@@ -146,11 +156,11 @@ static int check_names_made(struct engine *engine, const struct config *config, 
     return 0;
 }
 
-/* Closes the rooms that were opened since there were `count`. */
-static void rooms_close_new(struct engine *engine, uint32_t count)
+/* Closes the rooms that were opened behind the one of that id, those that the new ones made included. */
+static void rooms_close_new(struct lobby *lobby, uint32_t last_id)
 {
-    while (engine->lobby.count > count) {
-        room_close(engine->lobby.rooms[engine->lobby.count - 1]);
+    while (lobby->count > 0 && lobby->rooms[lobby->count - 1]->id > last_id) {
+        room_close(lobby->rooms[lobby->count - 1]);
     }
 }
 
@@ -203,20 +213,20 @@ static void server_take_config(struct server *server, struct config *config)
 static int open_new(struct server *server, const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     struct engine *engine = &server->engine;
-    uint32_t count_before = engine->lobby.count;
+    uint32_t last_id = engine->lobby.next_room_id;
     int rc = config_check_reload(&server->config, config, error, CONFIG_ERROR_BYTES);
 
     if (rc == 0) {
-        rc = check_names_made(engine, config, error, CONFIG_ERROR_BYTES);
+        rc = rooms_open_new(engine, config, error, CONFIG_ERROR_BYTES);
     }
     if (rc == 0) {
-        rc = rooms_open_new(engine, config, error, CONFIG_ERROR_BYTES);
+        rc = check_names_made(engine, config, error, CONFIG_ERROR_BYTES);
     }
     if (rc == 0) {
         rc = take_templates(engine, config);
     }
     if (rc < 0) {
-        rooms_close_new(engine, count_before);
+        rooms_close_new(&engine->lobby, last_id);
     }
     return rc;
 }
@@ -256,16 +266,7 @@ void rooms_reload(struct server *server)
 void rooms_announce(struct server *server)
 {
     const struct lobby *lobby = &server->engine.lobby;
-    const char *text = server->config.server.announcement;
-    uint32_t told = 0;
 
     LOG(LOG_LEVEL_INFO, "announcement", "rooms=%u", lobby->count);
-    /* The list is in the order of ids. A content may open rooms when it is told, and close them. */
-    for (uint32_t i = 0; i < lobby->count; i++) {
-        told = lobby->rooms[i]->id;
-        room_content_announce(lobby->rooms[i], text);
-        while (i > 0 && (i >= lobby->count || lobby->rooms[i]->id > told)) {
-            i--;
-        }
-    }
+    lobby_announce(lobby, server->config.server.announcement);
 }

@@ -2,7 +2,7 @@
  * Where to begin reading. One turn of roomd has four phases, in this order:
  *
  *     1. server_read     epoll, accept, read, decode; packets become jobs in their rooms' queues
- *     2. server_play     timers (ticks are timers), then the rooms' jobs: game code runs only here
+ *     2. server_play     timers (ticks are timers), new rooms, then the rooms' jobs: game code runs only here
  *     3. server_flush    what the rooms have to say is written: one gathered write a member a tick
  *     4. server_reap     sockets are closed and memory given back; then what changes the server itself
  *
@@ -130,7 +130,7 @@ static void server_advance(struct server *server)
         break;
     case SERVER_DRAINING:
         if (server->is_overdue || (list_is_empty(&engine->runnable) && list_is_empty(&engine->resumable) &&
-                                   list_is_empty(&engine->flushing))) {
+                                   list_is_empty(&engine->creating) && list_is_empty(&engine->flushing))) {
             server_kick_all(server);
             server->phase = engine->sessions.used > 0 ? SERVER_LINGERING : SERVER_DONE;
         }

@@ -63,6 +63,7 @@ static void engine_init_lists(struct engine *engine)
 {
     list_init(&engine->dirty);
     list_init(&engine->resumable);
+    list_init(&engine->creating);
     list_init(&engine->ended);
     list_init(&engine->partial);
     list_init(&engine->lingering);
@@ -135,7 +136,9 @@ void engine_fini(struct engine *engine)
     while ((room = engine_last_room(engine)) != NULL) {
         room_close(room);
     }
-    session_reap(engine);
+    while (!list_is_empty(&engine->ended)) {
+        session_reap(engine);
+    }
     reactor_fini(&engine->net.reactor);
     engine_free(engine);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "room/engine.h"
 #include "room/room.h"
+#include "room/room_content.h"
 #include "room/session.h"
 #include "wire/control.h"
 #include "wire/utf8.h"
@@ -55,7 +56,9 @@ int lobby_add(struct lobby *lobby, struct room *room)
     if (lobby_is_full(lobby)) {
         return -ENOSPC;
     }
-    CHECK(lobby_find(lobby, room->name, strlen(room->name)) == NULL);
+    if (lobby_find(lobby, room->name, strlen(room->name)) != NULL) {
+        return -EEXIST;
+    }
 
     struct room **bucket = lobby_bucket(lobby, room->name, strlen(room->name));
 
@@ -188,14 +191,14 @@ bool lobby_has_place(const struct lobby *lobby, const struct room_template *temp
 static void log_create_failed(struct engine *engine, const struct room_template *template, const char *name,
                               int rc)
 {
-    char quoted[4 * ROOMD_NAME_BYTES_MAX + 3];
-    char template_quoted[4 * ROOMD_NAME_BYTES_MAX + 3];
+    char word[4 * ROOMD_NAME_BYTES_MAX + 3];
+    char template_word[4 * ROOMD_NAME_BYTES_MAX + 3];
     uint64_t held;
 
     if (log_gate_pass(&engine->create_gate, engine->now_ns, NS_PER_S, &held)) {
         LOG(LOG_LEVEL_WARN, "room_create_failed", "room=%s template=%s error=\"%s\" held=%llu",
-            log_quote(quoted, sizeof(quoted), name, strlen(name)),
-            log_quote(template_quoted, sizeof(template_quoted), template->name, strlen(template->name)),
+            log_word(word, sizeof(word), name, strlen(name)),
+            log_word(template_word, sizeof(template_word), template->name, strlen(template->name)),
             strerror(-rc), (unsigned long long)held);
     }
 }
@@ -225,6 +228,19 @@ int lobby_create(struct engine *engine, const char *template_name, const char *n
     }
     engine->stats.rooms_created++;
     return 0;
+}
+
+void lobby_announce(const struct lobby *lobby, const char *text)
+{
+    uint32_t told = 0;
+    uint32_t index;
+
+    while ((index = lobby_index_after(lobby, told)) < lobby->count) {
+        struct room *room = lobby->rooms[index];
+
+        told = room->id;
+        room_content_announce(room, text);
+    }
 }
 
 /* So much may the next page take that a client that reads slowly is not found slow for having asked. */

@@ -32,8 +32,8 @@ int lobby_init(struct lobby *lobby, uint32_t rooms_max);
 void lobby_fini(struct lobby *lobby);
 
 /*
- * Lists a room whose name is not yet taken, and gives it its id. 0, or -ENOSPC: retired rooms count until they are
- * freed.
+ * Lists a room and gives it its id. 0; -EEXIST: there is a room of that name; or -ENOSPC: retired rooms count until
+ * they are freed.
  */
 int lobby_add(struct lobby *lobby, struct room *room);
 void lobby_remove(struct lobby *lobby, struct room *room);
@@ -55,6 +55,12 @@ bool lobby_has_place(const struct lobby *lobby, const struct room_template *temp
  * -ENOENT (template), -ENOSPC, -EINVAL (not a name), -ENOMEM, or what the content's open returned.
  */
 int lobby_create(struct engine *engine, const char *template_name, const char *name, struct room **out);
+
+/*
+ * Every room's content is told `text`, in the order of their ids; a content may open rooms when it is told, which are
+ * told too, and close them.
+ */
+void lobby_announce(const struct lobby *lobby, const char *text);
 
 /*
  * S_ROOMS to one session: as many packets as it may be owed, from the room after session->listed_room on. While more

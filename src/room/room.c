@@ -9,6 +9,7 @@
 #include "room/engine.h"
 #include "room/job_timer.h"
 #include "room/room_content.h"
+#include "room/scheduler.h"
 #include "room/session.h"
 #include "wire/control.h"
 
@@ -44,27 +45,11 @@ static void room_free(struct room *room)
     free(room);
 }
 
-/* Room names may come from clients. */
-static void room_put_log_name(struct room *room)
-{
-    size_t bytes = strlen(room->name);
-
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char c = (unsigned char)room->name[i];
-
-        if (c <= ' ' || c >= 0x7F || c == '"' || c == '\\' || c == '=') {
-            log_quote(room->log_name, sizeof(room->log_name), room->name, bytes);
-            return;
-        }
-    }
-    memcpy(room->log_name, room->name, bytes + 1);
-}
-
 static void room_init(struct room *room, struct engine *engine, const char *name)
 {
     CHECK(strlen(name) < sizeof(room->name));
     memcpy(room->name, name, strlen(name) + 1);
-    room_put_log_name(room);
+    log_word(room->log_name, sizeof(room->log_name), name, strlen(name)); /* it may come from a client */
     room->engine = engine;
     stream_init(&room->stream, &engine->net.gather.chunks);
     stream_init(&room->private_stream, &engine->net.gather.chunks);
@@ -284,9 +269,11 @@ static bool room_run_one(struct room *room)
 
 bool room_run(struct room *room)
 {
+    uint64_t until_ns = clock_coarse_ns() + RUN_PIECE_NS;
+
     room->engine->is_playing = true;
     for (uint32_t i = 0; i < room->options.jobs_per_turn; i++) {
-        if (room_is_congested(room) || !room_run_one(room)) {
+        if (room_is_congested(room) || !room_run_one(room) || room->engine->callback_end_ns >= until_ns) {
             break;
         }
     }

@@ -118,8 +118,7 @@ struct room {
     uint64_t ticks;
     struct room *next_by_name;
     char name[ROOMD_NAME_BYTES_MAX + 1];
-    char log_name[4 * ROOMD_NAME_BYTES_MAX +
-                  3]; /* as it stands in the log: quoted, unless it is a bare word */
+    char log_name[4 * ROOMD_NAME_BYTES_MAX + 3]; /* in the log it goes by this one: log_word's */
 };
 
 /*
@@ -177,7 +176,9 @@ void room_run_transition(struct room *room);
 struct owed_max room_owed_max(const struct room *room);
 /* There is something to run. */
 void room_mark_runnable(struct room *room);
-/* Runs at most jobs_per_turn jobs and transitions. Phase 2. True: there are more. */
+/*
+ * Runs at most jobs_per_turn jobs and transitions, and no further one after RUN_PIECE_NS. Phase 2. True: there are more.
+ */
 bool room_run(struct room *room);
 
 /*

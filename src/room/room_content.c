@@ -33,9 +33,11 @@ static struct watch watch_begin(struct room *room)
 static void watch_end(struct room *room, struct watch watch, const char *callback)
 {
     struct engine *engine = room->engine;
-    uint64_t took_ns = clock_coarse_ns() - watch.begin_ns;
+    uint64_t end_ns = clock_coarse_ns();
+    uint64_t took_ns = end_ns - watch.begin_ns;
     uint64_t held;
 
+    engine->callback_end_ns = end_ns;
     engine->is_playing = watch.was_playing;
     if (took_ns <= CALLBACK_SLOW_NS) {
         return;

@@ -108,13 +108,15 @@ int room_stream_open(struct room *room, uint32_t number)
 static void room_stream_put_aside(struct room *room, struct room_stream *stream)
 {
     struct room_stream **at = room_stream_chain(room, stream->number);
+    uint64_t pending_bytes = stream->stream.end - stream->stream.mark;
 
     while (*at != stream) {
         at = &(*at)->next_by_number;
     }
     *at = stream->next_by_number;
     room->stream_count--;
-    room->pending_bytes -= stream->stream.end - stream->stream.mark;
+    room->pending_bytes -= pending_bytes;
+    room->owes_private |= pending_bytes > 0; /* those who unfollowed have it in their outboxes */
     list_remove(&stream->stream.link);
     stream_clear(&stream->stream);
     stream->next_by_number = room->spare_streams;

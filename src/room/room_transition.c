@@ -103,6 +103,9 @@ static void room_leave(struct room *room, struct session *session)
     room_release(room, session);
     session->user = NULL;
     room->engine->stats.leaves++;
+    if (session->close_reason == ROOMD_CLOSE_NONE) {
+        session_mark_dirty(session); /* no flush of this room reaches it any more */
+    }
     session_send_control(session, frame, control_put_left(frame, session->leave_reason));
     if (session->leave_reason == ROOMD_LEAVE_ROOM_CLOSED && !session->has_hello) {
         session_turn_away(session);

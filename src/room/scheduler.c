@@ -4,11 +4,40 @@
 #include "room/room.h"
 #include "room/session.h"
 
+/* Those whose turn did not come are first in the next one. */
+static void scheduler_put_first(struct list *list, struct list *left_over)
+{
+    list_splice(left_over, list);
+    list_splice(list, left_over);
+}
+
+static void scheduler_create(struct engine *engine)
+{
+    struct list turn;
+    struct list *node;
+    uint64_t until_ns;
+
+    if (list_is_empty(&engine->creating)) {
+        return;
+    }
+    until_ns = clock_now_ns() + CREATE_TURN_NS;
+    list_init(&turn);
+    list_splice(&turn, &engine->creating);
+    while ((node = list_pop(&turn)) != NULL) {
+        session_create_room(LIST_ENTRY(node, struct session, wait_link));
+        if (clock_now_ns() >= until_ns) {
+            break;
+        }
+    }
+    scheduler_put_first(&engine->creating, &turn);
+}
+
 void scheduler_run(struct engine *engine)
 {
     struct list turn;
     struct list *node;
 
+    scheduler_create(engine);
     list_init(&turn);
     list_splice(&turn, &engine->runnable);
     while ((node = list_pop(&turn)) != NULL) {
@@ -18,13 +47,6 @@ void scheduler_run(struct engine *engine)
             list_push(&engine->runnable, node);
         }
     }
-}
-
-/* Those whose turn did not come are first in the next one. */
-static void scheduler_put_first(struct list *list, struct list *left_over)
-{
-    list_splice(left_over, list);
-    list_splice(list, left_over);
 }
 
 static void scheduler_flush_dirty(struct engine *engine)
@@ -79,7 +101,8 @@ uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns)
 
     if (!list_is_empty(&engine->runnable) || !list_is_empty(&engine->flushing) ||
         !list_is_empty(&engine->dirty) || !list_is_empty(&engine->resumable) ||
-        !list_is_empty(&engine->ended) || !list_is_empty(&engine->closing)) {
+        !list_is_empty(&engine->creating) || !list_is_empty(&engine->ended) ||
+        !list_is_empty(&engine->closing)) {
         return 0;
     }
     if (next_ns == UINT64_MAX) {

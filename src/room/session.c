@@ -12,6 +12,9 @@
 /* Lines a second for closes of one reason; beyond it they are counted. At debug level all are written. */
 enum { CLOSE_LINES_MAX = 50 };
 
+/* How long sockets may be closed in one turn, by the coarse clock: when thousands hang up at once, rooms go on. */
+#define REAP_TURN_NS (5 * NS_PER_MS)
+
 static void session_refuse(struct engine *engine, int fd, enum roomd_close_reason reason)
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
@@ -54,6 +57,7 @@ static void session_free(struct session *session)
 
     CHECK(session->place == SESSION_NOWHERE && !list_is_linked(&session->transition_link));
     CHECK(session->next_room == NULL && session->parcel == NULL && session->next_parcel == NULL);
+    CHECK(session->request == NULL);
     slots_remove(&engine->sessions, session->id);
     pool_give(&engine->session_pool, session);
 }
@@ -214,9 +218,10 @@ void session_close(struct session *session, enum roomd_close_reason reason, cons
 
 void session_reap(struct engine *engine)
 {
+    uint64_t until_ns = clock_coarse_ns() + REAP_TURN_NS;
     struct list *node;
 
-    while ((node = list_pop(&engine->ended)) != NULL) {
+    while (clock_coarse_ns() < until_ns && (node = list_pop(&engine->ended)) != NULL) {
         struct session *session = LIST_ENTRY(node, struct session, wait_link);
 
         conn_close(&session->conn, &engine->net);
@@ -343,6 +348,8 @@ void session_resume(struct session *session)
 
     if (session->is_paused && !session->is_owing && !is_on_its_way &&
         session->close_reason == ROOMD_CLOSE_NONE && !list_is_linked(&session->wait_link)) {
-        list_push(&session->engine->resumable, &session->wait_link);
+        struct engine *engine = session->engine;
+
+        list_push(session->request != NULL ? &engine->creating : &engine->resumable, &session->wait_link);
     }
 }

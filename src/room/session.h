@@ -19,11 +19,13 @@
  *     1. `member` is valid exactly while the place is in_room or leaving; so is the follow of the room's
  *        stream, until the session is kicked or ended.
  *     2. a seat is held in `room` while entering, in_room or leaving, and in `next_room` while that is set.
- *     3. while entering or leaving, while the room's queue is full, or while it has answers to read first, the
- *        session is paused: what the client sends waits in order, in the kernel and in the connection's kept
- *        bytes. It goes on when none of them holds it any more.
+ *     3. while entering or leaving, while the room's queue is full, while the room that it asked for is to be
+ *        made, or while it has answers to read first, the session is paused: what the client sends waits in
+ *        order, in the kernel and in the connection's kept bytes. It goes on when none of them holds it any more.
  *     4. next_parcel is NULL while next_room is.
- *     5. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
+ *     5. while `request` is set an open session is on engine->creating, unless it is entering or leaving: then it
+ *        gets there when it has settled. Nothing that is closed has a request.
+ *     6. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
  */
 #ifndef ROOMD_ROOM_SESSION_H
 #define ROOMD_ROOM_SESSION_H
@@ -49,6 +51,12 @@ struct owed_max {
     uint64_t age_ns;
 };
 
+/* The room that a client asked for by C_CREATE. */
+struct room_request {
+    char template_name[ROOMD_NAME_BYTES_MAX + 1];
+    char name[ROOMD_NAME_BYTES_MAX + 1];
+};
+
 /* What the content of one room has a player carry to the next. */
 struct parcel {
     uint32_t bytes;
@@ -60,9 +68,10 @@ struct session {
     struct engine *engine;
     struct room *room;
     struct room *next_room;
-    void *user;                 /* the content's */
-    struct parcel *parcel;      /* what it carries into `room`, until it has entered; NULL: nothing */
-    struct parcel *next_parcel; /* the same for next_room */
+    void *user;                   /* the content's */
+    struct parcel *parcel;        /* what it carries into `room`, until it has entered; NULL: nothing */
+    struct parcel *next_parcel;   /* the same for next_room */
+    struct room_request *request; /* NULL: none waits to be made */
     uint64_t id;
     uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
     uint64_t transition_after; /* jobs of the room that come before the transition */
@@ -71,7 +80,7 @@ struct session {
     uint32_t member;      /* index in room->members */
     uint32_t listed_room; /* C_ROOMS: the last room that it was told of, while more are to come */
     struct list dirty_link;
-    struct list wait_link;       /* engine->resumable, room->waiting or engine->ended */
+    struct list wait_link;       /* engine->resumable, engine->creating, room->waiting or engine->ended */
     struct list transition_link; /* room->transitions */
     struct list deadline_link;
     struct list blocked_link;
@@ -101,8 +110,8 @@ void session_accept(void *engine, int fd);
 void session_close(struct session *session, enum roomd_close_reason reason, const char *text);
 
 /*
- * Closes the sockets of sessions that have ended, and frees those that no room holds any more. The turn's
- * phase 4.
+ * Closes the sockets of sessions that have ended, and frees those that no room holds any more: as many as a few
+ * milliseconds allow, the rest in the next turn. The turn's phase 4.
  */
 void session_reap(struct engine *engine);
 
@@ -112,6 +121,14 @@ void session_reap(struct engine *engine);
  * Wants to be in `room`. ROOMD_ERROR_NONE, and it is on its way; otherwise why not, and nothing has changed.
  */
 enum roomd_error session_join(struct session *session, struct room *room);
+/*
+ * Wants to be in the room of that name, which is made of the template when there is none. That calls the content's open,
+ * so it waits for phase 2 (session_create_room), and the session is paused until then. ROOMD_ERROR_NONE or
+ * ROOMD_ERROR_NO_MEMORY.
+ */
+enum roomd_error session_request_room(struct session *session, const struct room_request *request);
+/* In phase 2, of a session that was on engine->creating: makes the room, and it is on its way, or was told why not. */
+void session_create_room(struct session *session);
 /* Wants out of its room. ROOMD_ERROR_NONE or ROOMD_ERROR_NOT_IN_ROOM. */
 enum roomd_error session_leave(struct session *session);
 /*
@@ -152,7 +169,10 @@ void session_mark_dirty(struct session *session);
  */
 void session_flush(struct session *session);
 
-/* Stops reading, until session_resume puts it on engine->resumable; which it does only when nothing holds it. */
+/*
+ * Stops reading, until session_resume puts it on engine->resumable, or on engine->creating when it has a request; which
+ * it does only when nothing else holds it.
+ */
 void session_pause(struct session *session);
 void session_resume(struct session *session);
 

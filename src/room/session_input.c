@@ -1,7 +1,6 @@
 /*
  * The way in: bytes to frames, the engine's own packets handled here, the content's handed to the room's
- * queue. Runs in the turn's phase 1; no game code is called from here, but for the open of a content whose room
- * C_CREATE makes.
+ * queue. Runs in the turn's phase 1; no game code is called from here.
  */
 #include <errno.h>
 #include <string.h>
@@ -56,45 +55,14 @@ static void name_of_wire(char *name, const struct wire_str *str)
     name[str->size] = '\0';
 }
 
-static enum roomd_error session_create_room(struct session *session, const struct control *control,
-                                            struct room **out)
-{
-    struct engine *engine = session->engine;
-    const struct wire_str *template_str = &control->create.template_name;
-    const struct room_template *template =
-        lobby_find_template(&engine->lobby, template_str->bytes, template_str->size);
-    char name[ROOMD_NAME_BYTES_MAX + 1];
-
-    if (template == NULL) {
-        return ROOMD_ERROR_NO_SUCH_TEMPLATE;
-    }
-    if (!lobby_has_place(&engine->lobby, template)) {
-        return ROOMD_ERROR_TOO_MANY_ROOMS;
-    }
-    name_of_wire(name, &control->create.name);
-    switch (lobby_create(engine, template->name, name, out)) {
-    case 0:
-        return ROOMD_ERROR_NONE;
-    case -ENOMEM:
-        return ROOMD_ERROR_NO_MEMORY;
-    default:
-        return ROOMD_ERROR_REFUSED;
-    }
-}
-
-/* A room that is made and then not joined retires like any other that stays empty. */
 static void session_take_create(struct session *session, const struct control *control)
 {
-    const struct wire_str *name = &control->create.name;
-    struct room *room = lobby_find(&session->engine->lobby, name->bytes, name->size);
-    enum roomd_error error = ROOMD_ERROR_NONE;
+    struct room_request request;
+    enum roomd_error error;
 
-    if (room == NULL) {
-        error = session_create_room(session, control, &room);
-    }
-    if (error == ROOMD_ERROR_NONE) {
-        error = session_join(session, room);
-    }
+    name_of_wire(request.template_name, &control->create.template_name);
+    name_of_wire(request.name, &control->create.name);
+    error = session_request_room(session, &request);
     if (error != ROOMD_ERROR_NONE) {
         session_send_error(session, error, NULL);
     }

@@ -61,8 +61,15 @@ void session_drop_parcel(struct session *session)
     session->parcel = NULL;
 }
 
+static void session_drop_request(struct session *session)
+{
+    free(session->request);
+    session->request = NULL;
+}
+
 void session_quit_rooms(struct session *session)
 {
+    session_drop_request(session);
     session_give_up_next_room(session);
     if (session->place == SESSION_IN_ROOM) {
         session->place = SESSION_LEAVING;
@@ -102,6 +109,66 @@ enum roomd_error session_leave(struct session *session)
     }
     session_start_leaving(session, ROOMD_LEAVE_ASKED);
     return ROOMD_ERROR_NONE;
+}
+
+enum roomd_error session_request_room(struct session *session, const struct room_request *request)
+{
+    CHECK(session->request == NULL);
+    session->request = malloc(sizeof(*request));
+    if (session->request == NULL) {
+        return ROOMD_ERROR_NO_MEMORY;
+    }
+    *session->request = *request;
+    session_pause(session);
+    list_push(&session->engine->creating, &session->wait_link);
+    return ROOMD_ERROR_NONE;
+}
+
+static enum roomd_error make_room(struct engine *engine, const struct room_request *request,
+                                  struct room **out)
+{
+    const struct room_template *template =
+        lobby_find_template(&engine->lobby, request->template_name, strlen(request->template_name));
+
+    if (template == NULL) {
+        return ROOMD_ERROR_NO_SUCH_TEMPLATE;
+    }
+    if (!lobby_has_place(&engine->lobby, template)) {
+        return ROOMD_ERROR_TOO_MANY_ROOMS;
+    }
+    switch (lobby_create(engine, template->name, request->name, out)) {
+    case 0:
+        return ROOMD_ERROR_NONE;
+    case -ENOMEM:
+        return ROOMD_ERROR_NO_MEMORY;
+    default:
+        return ROOMD_ERROR_REFUSED;
+    }
+}
+
+/* A room that is made and then not joined retires like any other that stays empty. */
+void session_create_room(struct session *session)
+{
+    struct room_request request = *session->request;
+    struct engine *engine = session->engine;
+    struct room *room = lobby_find(&engine->lobby, request.name, strlen(request.name));
+    enum roomd_error error = room == NULL ? make_room(engine, &request, &room) : ROOMD_ERROR_NONE;
+
+    /* The content that was opened may have closed the room that this one is in, or have cost it its connection. */
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        return;
+    }
+    if (error == ROOMD_ERROR_NONE && session->place == SESSION_LEAVING) {
+        return; /* once it is out it asks again, and the room is there */
+    }
+    session_drop_request(session);
+    if (error == ROOMD_ERROR_NONE) {
+        error = session_join(session, room);
+    }
+    if (error != ROOMD_ERROR_NONE) {
+        session_send_error(session, error, NULL);
+    }
+    session_resume(session);
 }
 
 static int seat_errno(enum roomd_error error)

@@ -244,10 +244,13 @@ static void a_room_that_nobody_reached_retires(void **state)
     one = fixture_enter(fixture, "town");
     player_create(one, "dungeon", "deep");
     fixture_read(fixture);
+    fixture_play(fixture);
     fixture_check_places(fixture);
     assert_int_equal(fixture_find_room(fixture, "deep")->seats, 1);
+    assert_int_equal(fixture_session(fixture, one)->place, SESSION_ENTERING);
     session_close(fixture_session(fixture, one), ROOMD_CLOSE_SHUTDOWN, NULL);
     fixture_check_places(fixture);
+    fixture_settle(fixture);
     assert_int_equal(fixture_find_room(fixture, "deep")->seats, 0);
     fixture_advance(fixture, FIXTURE_IDLE_NS);
     assert_null(fixture_find_room(fixture, "deep"));

@@ -167,7 +167,7 @@ static void each_room_ticks_at_its_own_offset(void **state)
     uint64_t nearest_ns = UINT64_MAX;
 
     for (int i = 0; i < ROOMS; i++) {
-        char name[16];
+        char name[32];
 
         snprintf(name, sizeof(name), "room %d", i);
         rooms[i] = fixture_room(fixture, name, NULL);

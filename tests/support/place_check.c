@@ -26,6 +26,7 @@ static void check_session(const struct session *session)
     if (is_open && !is_on_its_way && session->is_paused) {
         assert_true(session->is_owing || list_is_linked(&session->wait_link));
     }
+    assert_true(session->request == NULL || (is_open && session->is_paused));
     assert_true(!session->is_listing || session->is_owing || !is_open);
 }
 
@@ -71,12 +72,19 @@ void fixture_check_places(struct fixture *fixture)
     struct engine *engine = &fixture->engine;
     const struct lobby *lobby = &engine->lobby;
     struct session *session;
+    uint32_t creating = 0;
     uint32_t closing = 0;
     uint32_t at = 0;
 
     while ((session = slots_next(&engine->sessions, &at)) != NULL) {
         check_session(session);
+        creating += session->request != NULL && !list_is_linked(&session->transition_link);
     }
+    LIST_FOR_EACH (node, &engine->creating) {
+        assert_non_null(LIST_ENTRY(node, struct session, wait_link)->request);
+        creating--;
+    }
+    assert_int_equal(creating, 0);
     for (uint32_t i = 0; i < lobby->count; i++) {
         assert_true(i == 0 || lobby->rooms[i - 1]->id < lobby->rooms[i]->id);
         check_room(fixture, lobby->rooms[i]);

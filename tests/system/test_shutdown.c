@@ -136,11 +136,34 @@ static void what_is_owed_needs_no_linger(void **state)
     a_reader_that_lags_hears_all("0");
 }
 
+/* What was sent before the end is answered, in order: the room, what is said in it, and then the kick. */
+static void a_room_that_was_asked_for_is_still_made(void **state)
+{
+    static const uint8_t names[] = "\x05\0party\x04\0mine";
+    struct daemon *daemon = daemon_start("[room lobby]\n[template party]\ntick = 10ms\n");
+    struct peer *maker = peer_connect(daemon);
+    uint8_t bytes[256];
+    size_t size = packet_put(bytes, ROOMD_C_CREATE, names, sizeof(names) - 1);
+
+    (void)state;
+    size += packet_put_chat(bytes + size, "in time");
+    peer_hello(maker);
+    peer_send(maker, bytes, size);
+    daemon_signal(daemon, SIGTERM);
+    peer_expect_joined(maker, "mine");
+    peer_expect_chat(maker, maker->player, "in time");
+    peer_expect_kick(maker, ROOMD_CLOSE_SHUTDOWN);
+    peer_close(maker);
+    assert_int_equal(daemon_await_exit(daemon, WAIT_LONG_MS), 0);
+    daemon_finish(daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_is_owed_outlives_a_short_linger, shutdown_teardown),
         cmocka_unit_test_teardown(what_is_owed_needs_no_linger, shutdown_teardown),
+        SYSTEM_TEST(a_room_that_was_asked_for_is_still_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
