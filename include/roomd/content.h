@@ -224,6 +224,9 @@ struct roomd_host {
      * ROOMD_COUNTER_NAME_BYTES_MAX of a-z, 0-9 and _; with another, and beyond ROOMD_COUNTERS_MAX names: nothing.
      */
     void (*count)(struct roomd_room *room, const char *name, uint64_t add);
+
+    /* The room's tick in ms; 0: it flushes at the end of each turn and has no tick callback. A reload may change it. */
+    uint32_t (*tick_ms)(struct roomd_room *room);
 };
 
 /*

@@ -18,8 +18,8 @@
  * Who is put somewhere else at once (S_Respawned, a portal within the room) is told S_Correct; others may see it go and
  * come again there. A shout may come from out of view.
  *
- * So between its coming and its going each is told of exactly once, and never outside. In a tick there is at
- * most one move of each.
+ * So between its coming and its going each is told of exactly once, and never outside; oneself alone one is told of
+ * twice, in the list and as the others are. In a tick there is at most one move of each.
  *
  * S_Here is sent where there is something to tell: a map, or bounds that the config has set. Open ground without
  * either is what clients of the lineage know: ids 1 to 6 alone.
@@ -46,10 +46,11 @@ enum roomd_world_client_packet {
     ROOMD_C_SKILL =
         16, /* u16 skill, u32 target (0: none), f32 x y z (where, for skills that are aimed at the ground) */
     ROOMD_C_SAY =
-        17, /* u8 enum roomd_say, u32 player (whispers only, else 0), str text (1 to ROOMD_SAY_BYTES_MAX) */
+        17, /* u8 enum roomd_say, u32 player (whispers only, else 0), str text (1 to ROOMD_SAY_BYTES_MAX); 20 at
+               once, and 4 a second from then on */
     ROOMD_C_INTERACT = 18, /* u32 entity: talk to an NPC, go through a portal; within ROOMD_REACH_M */
     ROOMD_C_RESPAWN = 19,  /* -: the dead get up again at a spawn point */
-    ROOMD_C_PET = 20       /* u8: 1 calls one's pet, 0 sends it away */
+    ROOMD_C_PET = 20       /* u8: 1 calls one's pet (once a second at most), 0 sends it away */
 };
 
 /* What the server sends. */

@@ -25,6 +25,7 @@ enum {
     BEGIN_MS = 5000,
     EXIT_MS = 10000,
     NO_CAMP = UINT16_MAX,
+    STAGE_BYTES = 7,
     RESULT_HEAD_BYTES = 7,
     RESULT_PLAYER_BYTES = 16
 };
@@ -133,29 +134,21 @@ static int dungeon_read_map(struct world *world)
 
 /* ---- telling ---- */
 
-static size_t dungeon_put_stage(const struct dungeon *dungeon, uint8_t out[7])
+static size_t dungeon_put_stage(const struct dungeon *dungeon, uint8_t out[STAGE_BYTES])
 {
     out[0] = dungeon->stage;
     roomd_put_u16(out + 1, dungeon->wave);
     roomd_put_u16(out + 3, dungeon->waves);
     roomd_put_u16(out + 5, dungeon->left < UINT16_MAX ? (uint16_t)dungeon->left : UINT16_MAX);
-    return 7;
+    return STAGE_BYTES;
 }
 
-static void dungeon_tell_stage(struct world *world)
-{
-    struct dungeon *dungeon = world->kind_state;
-    uint8_t payload[7];
-
-    dungeon->has_changed = world->host->broadcast(world->room, ROOMD_S_STAGE, payload,
-                                                  dungeon_put_stage(dungeon, payload), 0) < 0;
-}
-
-static void dungeon_tell_result(struct world *world)
+/* S_Result in world->payload; returns its bytes. Once it is over, and until all have been sent out. */
+static size_t dungeon_put_result(struct world *world)
 {
     const struct dungeon *dungeon = world->kind_state;
     uint32_t players_max = (sizeof(world->payload) - RESULT_HEAD_BYTES) / RESULT_PLAYER_BYTES;
-    uint64_t ms = world->now_ms - dungeon->begun_ms;
+    uint64_t ms = dungeon->due_ms - EXIT_MS - dungeon->begun_ms;
     size_t used = RESULT_HEAD_BYTES;
     uint16_t count = 0;
 
@@ -173,7 +166,38 @@ static void dungeon_tell_result(struct world *world)
     world->payload[0] = dungeon->stage == ROOMD_STAGE_WON;
     roomd_put_u32(world->payload + 1, ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX);
     roomd_put_u16(world->payload + 5, count);
-    world->host->broadcast(world->room, ROOMD_S_RESULT, world->payload, used, 0);
+    return used;
+}
+
+static bool dungeon_has_ended(const struct dungeon *dungeon)
+{
+    return dungeon->stage == ROOMD_STAGE_WON || dungeon->stage == ROOMD_STAGE_LOST;
+}
+
+/* What does not go out is told again at the next tick. */
+static void dungeon_tell_stage(struct world *world)
+{
+    struct dungeon *dungeon = world->kind_state;
+    const struct roomd_host *host = world->host;
+    uint8_t payload[STAGE_BYTES];
+    int error = host->broadcast(world->room, ROOMD_S_STAGE, payload, dungeon_put_stage(dungeon, payload), 0);
+
+    if (error == 0 && dungeon_has_ended(dungeon)) {
+        error = host->broadcast(world->room, ROOMD_S_RESULT, world->payload, dungeon_put_result(world), 0);
+    }
+    dungeon->has_changed = error < 0;
+}
+
+/* To one who has come, or has missed some of it. */
+static void dungeon_show(struct world *world, struct player *player)
+{
+    const struct dungeon *dungeon = world->kind_state;
+    uint8_t payload[STAGE_BYTES];
+
+    world_tell_one(world, player, ROOMD_S_STAGE, payload, dungeon_put_stage(dungeon, payload));
+    if (dungeon_has_ended(dungeon)) {
+        world_tell_one(world, player, ROOMD_S_RESULT, world->payload, dungeon_put_result(world));
+    }
 }
 
 /* ---- stages ---- */
@@ -181,11 +205,6 @@ static void dungeon_tell_result(struct world *world)
 static bool dungeon_is_fought(const struct dungeon *dungeon)
 {
     return dungeon->stage == ROOMD_STAGE_WAVE || dungeon->stage == ROOMD_STAGE_BOSS;
-}
-
-static bool dungeon_has_ended(const struct dungeon *dungeon)
-{
-    return dungeon->stage == ROOMD_STAGE_WON || dungeon->stage == ROOMD_STAGE_LOST;
 }
 
 static void dungeon_lock(struct world *world)
@@ -206,12 +225,11 @@ static void dungeon_begin_stage(struct world *world, enum roomd_stage stage)
         dungeon->left = stage_monsters(world, dungeon_stage_now(dungeon));
         dungeon_place(world);
     }
-    dungeon_lock(world);
-    dungeon_tell_stage(world);
     if (dungeon_has_ended(dungeon)) {
         dungeon->due_ms = world->now_ms + EXIT_MS;
-        dungeon_tell_result(world);
     }
+    dungeon_lock(world);
+    dungeon_tell_stage(world);
 }
 
 /* The next stage: what was before it is done. */
@@ -308,12 +326,11 @@ static void dungeon_tick(struct world *world)
 static void dungeon_enter(struct world *world, struct player *player)
 {
     struct dungeon *dungeon = world->kind_state;
-    uint8_t payload[7];
 
     if (dungeon->stage == ROOMD_STAGE_WAITING && dungeon->due_ms == 0) {
         dungeon->due_ms = world->now_ms + BEGIN_MS;
     }
-    world_tell_one(world, player, ROOMD_S_STAGE, payload, dungeon_put_stage(dungeon, payload));
+    dungeon_show(world, player);
 }
 
 static void dungeon_leave(struct world *world, struct player *player)
@@ -405,6 +422,7 @@ static const struct world_kind dungeon_kind = {
     .leave = dungeon_leave,
     .tick = dungeon_tick,
     .died = dungeon_died,
+    .show = dungeon_show,
     .keeps_back = dungeon_keeps_back,
     .save = dungeon_save,
     .restore = dungeon_restore,

@@ -2,12 +2,7 @@
  * The callbacks of the modules over the ground: open and close, who comes and goes, packets to where they belong, the
  * tick. Settings, map and rules: world_options.c.
  *
- * A room whose tick is 0 has no tick callback. The first player's coming arms a job; when no tick has come by then, it
- * does a tick's work itself from then on, every BEAT_MS, for as long as there are players.
- *
- *     (no player) -- world_enter --> armed --- a tick came ------------------------> ticked: no job any more
- *                                      |                                                ^
- *                                      +- none in FIRST_BEAT_MS -> self-ticking --------+ a tick after all
+ * A room whose tick is 0 has no tick callback: there a job does a tick's work, every BEAT_MS while there are players.
  */
 #include <errno.h>
 #include <math.h>
@@ -16,12 +11,7 @@
 
 #include "content/world.h"
 
-enum {
-    BY_ID_MIN = 64,
-    PLACE_TRIES = 16,
-    FIRST_BEAT_MS = 1000, /* longer than the tick of any room in which a late first move would be minded */
-    BEAT_MS = 50
-};
+enum { BY_ID_MIN = 64, PLACE_TRIES = 16, BEAT_MS = 50 };
 
 /* ---- entities ---- */
 
@@ -227,8 +217,6 @@ void world_tick(void *state)
     struct world *world = state;
 
     world_begin(world);
-    world->has_tick = true;
-    world->is_self_ticking = false;
     tick(world);
 }
 
@@ -242,23 +230,38 @@ static void beat(void *state, uint64_t session, const void *payload, size_t byte
     (void)payload;
     (void)bytes;
     world_begin(world);
-    world->has_beat = false;
-    if (world->has_tick || world->entities[ROOMD_KIND_PLAYER].count == 0) {
-        return;
+    world->beat_ms = 0;
+    if (world->host->tick_ms(world->room) == 0 && world->entities[ROOMD_KIND_PLAYER].count > 0) {
+        tick(world);
+        beat_arm(world);
     }
-    world->is_self_ticking = true;
-    tick(world);
-    beat_arm(world);
 }
 
 /* What can't be armed now is armed at the next packet. */
-static void beat_arm(struct world *world)
+static void beat_push(struct world *world, uint64_t due_ms)
 {
-    uint32_t delay_ms = world->is_self_ticking ? BEAT_MS : FIRST_BEAT_MS;
+    uint32_t delay_ms = due_ms > world->now_ms ? (uint32_t)(due_ms - world->now_ms) : 0;
     uint64_t timer;
 
-    if (!world->has_tick && !world->has_beat) {
-        world->has_beat = world->host->push_after(world->room, delay_ms, beat, 0, NULL, 0, &timer) == 0;
+    if (world->host->push_after(world->room, delay_ms, beat, 0, NULL, 0, &timer) == 0) {
+        world->beat_ms = due_ms;
+    }
+}
+
+static void beat_arm(struct world *world)
+{
+    if (world->beat_ms == 0 && world->host->tick_ms(world->room) == 0) {
+        beat_push(world, world->now_ms + BEAT_MS);
+    }
+}
+
+void world_beat_rearm(struct world *world)
+{
+    uint64_t due_ms = world->beat_ms;
+
+    world->beat_ms = 0;
+    if (due_ms != 0) {
+        beat_push(world, due_ms < world->now_ms + BEAT_MS ? due_ms : world->now_ms + BEAT_MS);
     }
 }
 

@@ -104,6 +104,7 @@ struct player {
     uint64_t died_ms;
     uint64_t ready_ms[RULES_SKILLS_MAX]; /* by the skill's place in the rules: when it may be used again */
     uint64_t said_ms;
+    uint64_t say_ready_ms; /* when all that it has said is paid for: world_chat.c */
     uint32_t xp;
     uint16_t level;
     uint32_t kills, deaths, damage; /* in this room */
@@ -183,6 +184,8 @@ struct world_kind {
     void (*leave)(struct world *world, struct player *player);
     void (*tick)(struct world *world);
     void (*died)(struct world *world, struct entity *entity, uint32_t killer);
+    void (*show)(struct world *world,
+                 struct player *player); /* what it must know besides the view, behind a snapshot made anew */
     bool (*keeps_back)(
         const struct map_camp *camp); /* not placed at open, nor ever again but by the module */
     void (*save)(struct world *world, struct pack *pack);
@@ -224,9 +227,7 @@ struct world {
     uint32_t ai_budget;                       /* a tick */
     char exit[ROOMD_NAME_BYTES_MAX + 1];      /* where a dungeon's players go afterwards */
     bool has_pets;
-    bool has_tick; /* a tick has come */
-    bool has_beat; /* the job is armed that stands in for ticks where none come */
-    bool is_self_ticking;
+    uint64_t beat_ms; /* when the job is due that stands in for ticks in a room without; 0: none waits */
     uint8_t payload[ROOMD_PAYLOAD_BYTES_MAX]; /* scratch for one packet */
 };
 
@@ -243,6 +244,8 @@ void world_leave(void *state, uint64_t session, enum roomd_leave_reason reason);
 enum roomd_packet_result world_packet(void *state, uint64_t session, uint16_t id, const uint8_t *payload,
                                       size_t bytes);
 void world_tick(void *state);
+/* After a restore: the job that stands in for ticks, where it was waiting. */
+void world_beat_rearm(struct world *world);
 void world_resync(void *state, uint64_t session);
 void world_announce(void *state, const char *text);
 int world_save(void *state, void *out, size_t size, size_t *bytes); /* world_save.c */

@@ -144,7 +144,11 @@ void world_remove(struct world *world, struct entity *entity, enum roomd_despawn
     bytes = world_put_going(entity, why, payload, &id);
     tell_watchers(world, cell, id, payload, bytes);
     if (entity->kind == ROOMD_KIND_PLAYER && world->grid.cell_m > 0) {
-        left_add(world, entity->id);
+        if (world->entities[ROOMD_KIND_PLAYER].count > 1) {
+            left_add(world, entity->id);
+        } else {
+            world->left_count = 0; /* nobody is left to read of it, and no tick may come to forget it */
+        }
     }
 }
 
@@ -279,6 +283,9 @@ void world_view_again(struct world *world, struct player *player)
     }
     player->needs_snapshot = false;
     world_tell_snapshot(world, player, true);
+    if (!player->needs_snapshot && world->kind->show != NULL) {
+        world->kind->show(world, player);
+    }
     if (!player->needs_snapshot && !player->is_following && world_follow(world, player) < 0) {
         follow_failed(world, player);
     }

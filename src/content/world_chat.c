@@ -1,4 +1,10 @@
-/* What players say, and what the server and NPCs say to them. */
+/*
+ * What players say, and what the server and NPCs say to them.
+ *
+ * Each may say SAY_BURST texts at once and one more every SAY_EVERY_MS: what one sends reaches many, or one as often as
+ * one likes, so that a flood of it would cost others more than the one that makes it. Talk is no part of the view:
+ * where it can't be sent it is lost, and nobody's snapshot is due for that.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -6,7 +12,13 @@
 #include "content/world.h"
 #include "content/world_text.h"
 
-enum { SAY_HEAD_BYTES = 7, SAID_HEAD_BYTES = 7, ANNOUNCE_BYTES_MAX = 1024 };
+enum {
+    SAY_HEAD_BYTES = 7,
+    SAID_HEAD_BYTES = 7,
+    ANNOUNCE_BYTES_MAX = 1024,
+    SAY_EVERY_MS = 250,
+    SAY_BURST = 20
+};
 
 /* S_Said in world->payload; returns its bytes. */
 static size_t chat_put(struct world *world, uint32_t speaker, enum roomd_say how, const void *text,
@@ -21,6 +33,11 @@ static size_t chat_put(struct world *world, uint32_t speaker, enum roomd_say how
     return SAID_HEAD_BYTES + text_bytes;
 }
 
+static int chat_send(struct world *world, const struct player *player, size_t bytes)
+{
+    return world->host->send(world->room, player->session, ROOMD_S_SAID, world->payload, bytes, 0);
+}
+
 static void chat_whisper(struct world *world, struct player *player, uint32_t to, const void *text,
                          size_t text_bytes)
 {
@@ -32,10 +49,22 @@ static void chat_whisper(struct world *world, struct player *player, uint32_t to
         return;
     }
     bytes = chat_put(world, player->entity.id, ROOMD_WHISPER, text, text_bytes);
-    world_tell_one(world, other, ROOMD_S_SAID, world->payload, bytes);
-    if (other != player) {
-        world_tell_one(world, player, ROOMD_S_SAID, world->payload, bytes);
+    if (chat_send(world, other, bytes) < 0) {
+        world_refuse(world, player, ROOMD_ERROR_REFUSED);
+    } else if (other != player) {
+        chat_send(world, player, bytes);
     }
+}
+
+static bool chat_may_speak(const struct world *world, struct player *player)
+{
+    uint64_t from_ms = player->say_ready_ms > world->now_ms ? player->say_ready_ms : world->now_ms;
+
+    if (from_ms - world->now_ms > (SAY_BURST - 1) * SAY_EVERY_MS) {
+        return false;
+    }
+    player->say_ready_ms = from_ms + SAY_EVERY_MS;
+    return true;
 }
 
 static enum roomd_error chat_check(uint8_t how, const uint8_t *text, size_t text_bytes)
@@ -59,6 +88,9 @@ enum roomd_packet_result world_chat_say(struct world *world, struct player *play
     size_t text_bytes = bytes - SAY_HEAD_BYTES;
     enum roomd_error error = chat_check(payload[0], text, text_bytes);
 
+    if (error == ROOMD_ERROR_NONE && !chat_may_speak(world, player)) {
+        error = ROOMD_ERROR_TOO_SOON;
+    }
     if (error != ROOMD_ERROR_NONE) {
         world_refuse(world, player, error);
         return ROOMD_PACKET_OK;
@@ -90,12 +122,12 @@ void world_chat_announce(struct world *world, const char *text)
 
 void world_chat_tell(struct world *world, struct player *player, uint32_t npc, const char *text)
 {
-    uint8_t payload[SAID_HEAD_BYTES + WORLD_SHORT_TEXT_BYTES];
+    uint8_t *payload = world->payload;
 
     if (text[0] == '\0') {
         return;
     }
     roomd_put_u32(payload, npc);
     payload[4] = ROOMD_TELL;
-    world_tell_one(world, player, ROOMD_S_SAID, payload, 5 + world_put_str(payload + 5, text));
+    chat_send(world, player, 5 + world_put_str(payload + 5, text));
 }

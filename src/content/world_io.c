@@ -131,6 +131,7 @@ static void io_player(struct io *io, struct player *player)
         io_moment(io, &player->ready_ms[i]);
     }
     io_moment(io, &player->said_ms);
+    io_moment(io, &player->say_ready_ms);
     io_u32(io, &player->xp);
     io_u16(io, &player->level);
     io_u32(io, &player->kills);
@@ -167,8 +168,9 @@ static void io_monster(struct io *io, struct monster *monster)
     io_u8(io, &monster->path_count);
     io_expect(io, monster->type < io_monster_types(world) && monster->state <= MONSTER_HOME &&
                       (monster->camp == WORLD_NO_CAMP || monster->camp < io_camp_places(world)) &&
-                      monster->think_order < world->next_order && monster->entity.hp > 0 &&
-                      monster->path_at <= monster->path_count && monster->path_count <= PATH_POINTS_MAX);
+                      (monster->state == MONSTER_ASLEEP || monster->think_order < world->next_order) &&
+                      monster->entity.hp > 0 && monster->path_at <= monster->path_count &&
+                      monster->path_count <= PATH_POINTS_MAX);
     io_expect(io, monster->state != MONSTER_ASLEEP || (monster->think_ms == 0 && monster->path_count == 0));
     for (uint32_t i = 0; i < monster->path_count && !io_has_failed(io); i++) {
         io_place(io, &monster->path[i]);

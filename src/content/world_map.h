@@ -3,7 +3,7 @@
  *
  *     # a comment, up to the grid
  *     map green_field
- *     tile 2                                     metres a character (0.5 to 64)
+ *     tile 2                                     metres a character (0.5 to 64); 1 when left out
  *     spawn south 12 40                          name, column, row (of the grid, from 0); the first is the default
  *     portal gate 30 1 to town spawn north       name, column, row; `to ROOM` or `template NAME`, and where to come in
  *     camp wolves 20 20 type wolf count 5 radius 12 respawn 20s    type: a monster of the rules; radius in m
@@ -13,7 +13,10 @@
  *     #..~~....#
  *
  * `#` is wall, `~` water (stops feet, not what flies), `.` floor. Column x, row z: a tile's middle is at
- * ((column + 0.5) * tile, 0, (row + 0.5) * tile). The rim need not be wall: what lies outside is wall.
+ * ((column + 0.5) * tile, 0, (row + 0.5) * tile). The rim need not be wall: what lies outside is wall. Every place must
+ * be on floor. What follows a name and its place comes in any order; a portal's spawn, a camp's radius and respawn (0)
+ * and what an NPC says and greets with ("") may be left out. Names are printable UTF-8 without blanks, and each but once
+ * among its like.
  *
  * Whatever is wrong is an error that names its line; nothing of such a file is taken. Only ISO C: shared with
  * dummy-client.

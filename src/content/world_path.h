@@ -1,6 +1,7 @@
 /*
  * Ways over a map: A* on its tiles, eight neighbours, no cutting of corners, bounded in the nodes that it opens; what
- * comes out is pulled straight where the way is clear. Deterministic: of equals, the one found first.
+ * comes out is pulled straight where the way is clear. Deterministic: of equals, the one nearer to the goal, then the one
+ * opened first. What lies straight ahead is found without opening any.
  */
 #ifndef ROOMD_CONTENT_WORLD_PATH_H
 #define ROOMD_CONTENT_WORLD_PATH_H

@@ -9,7 +9,8 @@
  *
  *     1. player->pet names the pet that is out, and that pet's owner is the player; a pet of which this is not so
  *        vanishes at the next tick.
- *     2. one that died, or was sent away wounded, rests: otherwise calling it would be healing it.
+ *     2. one that died, or was sent away wounded, rests: otherwise calling it would be healing it. One that is well can
+ *        be called again after a moment.
  *
  * A pet walks straight or not at all. Where it can't, it is put beside its owner: it has no ways to look for.
  */
@@ -19,7 +20,10 @@
 
 #include "content/world.h"
 
-enum { PET_REST_MS = 10000 };
+enum {
+    PET_REST_MS = 10000,
+    PET_CALL_MS = 1000 /* between two calls: all in view are told of each */
+};
 
 #define PET_RADIUS_M   0.4f
 #define PET_BESIDE_M   2.0f        /* how far from its owner it stands */
@@ -151,7 +155,11 @@ static enum roomd_error pet_command_call(struct world *world, struct player *pla
         return ROOMD_ERROR_TOO_SOON;
     }
     world_pet_call(world, player);
-    return player->pet != 0 ? ROOMD_ERROR_NONE : ROOMD_ERROR_NO_MEMORY;
+    if (player->pet == 0) {
+        return ROOMD_ERROR_NO_MEMORY;
+    }
+    player->pet_ready_ms = world->now_ms + PET_CALL_MS;
+    return ROOMD_ERROR_NONE;
 }
 
 enum roomd_packet_result world_pet_command(struct world *world, struct player *player, const uint8_t *payload,

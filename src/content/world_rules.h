@@ -9,8 +9,10 @@
  *     monster archer hp 30 speed 3 sight 16 leash 30 range 12 damage 5 every 2s xp 12 shoots arrow
  *     monster hound hp 60 speed 7 sight 10 leash 20 range 2 damage 5 every 1s pet yes
  *
- * Numbers of skills are what clients send; distances in m, speeds in m/s, times in ms, s or m. Whatever is wrong is an
- * error that names its line. Only ISO C.
+ * Numbers of skills are what clients send; distances in m, speeds in m/s, times in ms, s or m. What follows the name
+ * comes in any order. Only area skills have a radius, only ranged ones a speed; of monsters xp (0), drop, shoots and pet
+ * (no) may be left out. A monster shoots what some line of the file says is a ranged skill. Numbers differ, and so do
+ * names among skills and among monsters. Whatever is wrong is an error that names its line. Only ISO C.
  */
 #ifndef ROOMD_CONTENT_WORLD_RULES_H
 #define ROOMD_CONTENT_WORLD_RULES_H
@@ -46,11 +48,12 @@ struct rules_monster {
     int32_t hp;                          /* 1 to 10,000,000 */
     int32_t damage;                      /* 0 to 100,000 */
     float speed_m_s;                     /* 0 to 50 */
-    float sight_m, leash_m, range_m;
-    uint32_t every_ms; /* between two blows: 100 to 600,000 */
-    uint32_t xp;
-    uint16_t shoots; /* place of a ranged skill + 1; 0: strikes by itself */
-    bool is_pet;     /* may be called by players; the first of them is what every player owns */
+    float sight_m, leash_m;              /* 0 to 1,000 */
+    float range_m;                       /* 0.5 to 200 */
+    uint32_t every_ms;                   /* between two blows: 100 to 600,000 */
+    uint32_t xp;                         /* to 1,000,000 */
+    uint16_t shoots;                     /* place of a ranged skill + 1; 0: strikes by itself */
+    bool is_pet; /* may be called by players; the first of them is what every player owns */
 };
 
 struct rules {

@@ -263,8 +263,7 @@ static void io_counters(struct io *io)
     io_u32(io, &world->ai_left);
     io_u32(io, &world->path_left);
     io_bool(io, &world->has_unarmed);
-    io_bool(io, &world->has_tick);
-    io_bool(io, &world->is_self_ticking);
+    io_moment(io, &world->beat_ms);
     /* Half of the numbers are still to be had: what a room uses up in its life is far less. */
     io_expect(io, world->next_entity >= ROOMD_ENTITY_FIRST && world->next_entity <= 3 * ROOMD_ENTITY_FIRST &&
                       world->next_order <= UINT64_MAX / 2 && world->tick_s >= 0 &&
@@ -406,6 +405,7 @@ int world_restore(const struct roomd_host *host, struct roomd_room *room, const 
         return result;
     }
     world_monster_rearm(world);
+    world_beat_rearm(world);
     *state = world;
     return 0;
 }

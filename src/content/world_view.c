@@ -47,8 +47,8 @@ size_t world_put_vitals(const struct entity *entity, uint8_t *out)
 bool world_has_vitals(const struct entity *entity)
 {
     return entity->kind == ROOMD_KIND_PLAYER &&
-           (entity->hp != WORLD_PLAYER_HP || entity->hp_max != WORLD_PLAYER_HP ||
-            ((const struct player *)entity)->level != 1);
+           (entity->hp != WORLD_PLAYER_HP ||
+            entity->hp_max != WORLD_PLAYER_HP); /* which follows from the level */
 }
 
 /* What a thing is called, for S_Spawn. */

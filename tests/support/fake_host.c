@@ -380,6 +380,11 @@ void fake_fail_alloc(struct fake_room *room, uint32_t nth)
     room->fail_alloc = nth;
 }
 
+void fake_fail_append(struct fake_room *room, uint32_t nth)
+{
+    room->fail_append = nth;
+}
+
 void fake_set_streams_max(struct fake_room *room, uint32_t streams_max)
 {
     room->streams_max = streams_max;
@@ -475,4 +480,9 @@ uint64_t fake_digest(const struct fake_room *room)
         digest = (digest ^ room->players[i]->digest) * UINT64_C(0x100000001B3);
     }
     return digest;
+}
+
+void fake_set_no_tick(struct fake_room *room)
+{
+    room->has_no_tick = true;
 }

@@ -45,6 +45,9 @@ uint32_t fake_player_id(const struct fake_room *room, uint64_t session);
 enum roomd_packet_result fake_send(struct fake_room *room, uint64_t session, uint16_t id, const void *payload,
                                    size_t bytes);
 
+/* From now on the room's tick is 0: fake_tick is not to be called. */
+void fake_set_no_tick(struct fake_room *room);
+
 /* Moves the clock on and runs the jobs that come due, in order; no tick, no flush. */
 void fake_advance(struct fake_room *room, uint32_t ms);
 /* Advances by `ms`, then the content's tick, then fake_flush. */
@@ -80,6 +83,8 @@ bool fake_is_closing(
 void fake_set_owed(struct fake_room *room, uint64_t session, bool is_owed_all);
 /* The `nth` allocation from now on fails (1: the next); 0: none does. */
 void fake_fail_alloc(struct fake_room *room, uint32_t nth);
+/* The same for appends to streams, the room's own too: -ENOMEM. */
+void fake_fail_append(struct fake_room *room, uint32_t nth);
 /* At most so many streams may be open from now on: -ENOSPC beyond. */
 void fake_set_streams_max(struct fake_room *room, uint32_t streams_max);
 /* Takes what the player has not been handed yet away from it, as from a slow reader, and calls the content's resync. */

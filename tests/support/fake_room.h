@@ -88,6 +88,7 @@ struct fake_room {
     const char *const *options;
     void *state;
     uint64_t now_ms;
+    bool has_no_tick;
     uint64_t random;
     struct fake_stream **streams; /* by order; the first is the room's */
     uint32_t stream_count, stream_capacity, streams_max;
@@ -97,7 +98,7 @@ struct fake_room {
     struct fake_jobs jobs;
     uint64_t next_job;
     struct fake_block *blocks;
-    uint32_t fail_alloc;
+    uint32_t fail_alloc, fail_append;
     struct fake_names rooms, templates;
     char created[ROOMD_NAME_BYTES_MAX + 1];
     bool is_locked, is_closing;

@@ -40,6 +40,9 @@ static int append(struct fake_room *room, struct fake_stream *stream, const uint
     if (stream == NULL || error < 0) {
         return stream == NULL ? -ENOENT : error;
     }
+    if (room->fail_append > 0 && --room->fail_append == 0) {
+        return -ENOMEM;
+    }
     struct fake_sent *sent = fake_sent_make(id, payload, bytes);
 
     room->writes++;
@@ -236,6 +239,11 @@ static int set_user(struct roomd_room *room, uint64_t session, void *pointer)
     return 0;
 }
 
+static uint32_t tick_ms(struct roomd_room *room)
+{
+    return fake_of(room)->has_no_tick ? 0 : 250;
+}
+
 static uint64_t now_ms(struct roomd_room *room)
 {
     return fake_of(room)->now_ms;
@@ -385,6 +393,7 @@ const struct roomd_host fake_host = {
     .user = user,
     .set_user = set_user,
     .now_ms = now_ms,
+    .tick_ms = tick_ms,
     .option = option,
     .log = log_line,
     .send_some = send_some,

@@ -84,7 +84,8 @@ static void one_who_disconnects_is_told_of_once(const char *settings)
     peer_abort(players[1]);
     peer_expect_hex(players[0], LEFT_2, WAIT_LONG_MS);
     peer_expect_silence(players[0], QUIET_MS);
-    both_close(daemon, players);
+    peer_close(players[0]);
+    daemon_stop(daemon);
 }
 
 static void a_lost_connection_is_told_of_once(void **state)

@@ -82,7 +82,6 @@ static inline struct fake_room *open_field_with(const char *map, const char *vie
     options[1] = map_file(map);
     options[5] = view;
     room = fake_room_open(&roomd_content_field, options);
-    world_of(room)->has_tick = true;
     return room;
 }
 

@@ -128,6 +128,19 @@ static void what_makes_no_sense_is_refused(void **state)
         "--echo --garbage 1",
         "--churn 1 -r 0",
         "-r 1000 -d 86400",
+        "--play",
+        "--play dance",
+        "--play chat -s 30",
+        "--play babble -s 1002",
+        "--play babble -s 3",
+        "--play roam --slow 1",
+        "--play roam --dribble 1",
+        "--play fight --garbage 1",
+        "--play crowd --churn 1",
+        "--play babble --echo",
+        "--play roam --trunc-check 1",
+        "--data /maps",
+        "--play babble --data /maps",
     };
     struct options options;
 
@@ -138,6 +151,36 @@ static void what_makes_no_sense_is_refused(void **state)
         }
         options_fini(&options);
     }
+}
+
+static void what_is_played_is_named(void **state)
+{
+    static const char *const names[] = {"chat", "roam", "fight", "crowd", "babble"};
+    struct options options;
+    char line[64];
+
+    (void)state;
+    assert_int_equal(parse(&options, ""), OPTIONS_RUN);
+    assert_int_equal(options.play, PLAY_CHAT);
+    assert_null(options.data_text);
+    assert_true(options.travel_s == 60);
+    options_fini(&options);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(line, sizeof(line), "--play %s", names[i]);
+        assert_int_equal(parse(&options, line), OPTIONS_RUN);
+        assert_string_equal(play_kind_name(options.play), names[i]);
+        options_fini(&options);
+    }
+    assert_int_equal(parse(&options, "--play roam --data /maps --travel 0 -s 2 -r 1000 -d 86400"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.play, PLAY_ROAM);
+    assert_string_equal(options.data_text, "/maps");
+    options_fini(&options);
+    assert_int_equal(parse(&options, "--play babble -s 2"), OPTIONS_RUN);
+    assert_int_equal(options.text_bytes, 2);
+    options_fini(&options);
+    assert_int_equal(parse(&options, "--play babble -s 1000"), OPTIONS_RUN);
+    options_fini(&options);
 }
 
 static void a_stranger_is_never_hit_by_a_typo(void **state)
@@ -236,6 +279,7 @@ int main(void)
         cmocka_unit_test(without_options_the_defaults_hold),
         cmocka_unit_test(values_come_in_every_usual_form),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(what_is_played_is_named),
         cmocka_unit_test(a_stranger_is_never_hit_by_a_typo),
         cmocka_unit_test(sources_are_the_hosts_of_the_network_in_turn),
         cmocka_unit_test(garbage_is_never_a_word),

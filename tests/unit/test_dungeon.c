@@ -31,7 +31,6 @@ static struct fake_room *open_dungeon(const char *exit_room)
     options[1] = map_file(dungeon_map);
     options[5] = exit_room;
     room = fake_room_open(&roomd_content_dungeon, options);
-    world_of(room)->has_tick = true;
     fake_add_room(room, "town");
     return room;
 }

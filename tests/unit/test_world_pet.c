@@ -93,6 +93,8 @@ static void sent_away_it_is_gone(void **state)
     assert_int_equal(roomd_get_u32(packet.payload), id);
     assert_int_equal(packet.payload[4], ROOMD_DESPAWN_GONE);
     assert_int_equal(arena_pet(&arena, session, 0), ROOMD_ERROR_NONE);
+    assert_int_equal(arena_pet(&arena, session, 1), ROOMD_ERROR_TOO_SOON);
+    fake_advance(arena.room, 1000);
     assert_int_equal(arena_pet(&arena, session, 1), ROOMD_ERROR_NONE);
     assert_int_equal(pets(&arena), 1);
     arena_close(&arena);

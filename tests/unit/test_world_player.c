@@ -132,6 +132,7 @@ static void the_dead_stay_where_they_are_until_they_get_up(void **state)
     assert_int_equal(packet.bytes, 24);
     assert_int_equal(roomd_get_u32(packet.payload), fake_player_id(room, a));
     assert_int_equal(roomd_get_u32(packet.payload + 16), 100);
+    expect_put_back(room, a, b, 9, 0, 5); /* its allowance began anew: 3 m by now */
     fake_room_close(room);
 }
 
