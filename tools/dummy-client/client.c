@@ -54,6 +54,10 @@ void client_close(struct load *load, struct client *client, uint32_t reason)
     }
     if (reason != DISCONNECT_WANTED) {
         load->disconnects[reason < DISCONNECT_COUNT ? reason : DISCONNECT_ERROR]++;
+    }
+    if (play_is_on(&load->play)) {
+        play_lose(load, client);
+    } else if (reason != DISCONNECT_WANTED) {
         verify_lose(&load->verify, receiver_of(load, client));
     } else {
         verify_leave(&load->verify, receiver_of(load, client));
@@ -132,7 +136,7 @@ int client_open(struct load *load, struct client *client)
     if ((!error || error == EINPROGRESS) &&
         epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0) {
         client->armed = event.events;
-        if (client->kind != CLIENT_GARBAGE) {
+        if (client->kind != CLIENT_GARBAGE && !play_is_on(&load->play)) {
             verify_pin(&load->verify, receiver_of(load, client));
         }
         return 0;
@@ -225,7 +229,8 @@ static void client_read(struct load *load, struct client *client)
 {
     struct receiver *receiver = receiver_of(load, client);
     bool is_counting = receiver->state == RECEIVER_COUNTING;
-    bool is_early = receiver->state == RECEIVER_OUTSIDE || receiver->state == RECEIVER_SEEKING;
+    bool is_early = !play_is_on(&load->play) &&
+                    (receiver->state == RECEIVER_OUTSIDE || receiver->state == RECEIVER_SEEKING);
     uint8_t *data = load->scratch + VERIFY_HEADROOM_BYTES;
     uint64_t received = receiver->received + receiver->bytes;
 
@@ -238,6 +243,13 @@ static void client_read(struct load *load, struct client *client)
             client_close(load, client, client->kick ? client->kick : DISCONNECT_EOF);
         } else if (errno != EAGAIN && errno != EINTR) {
             client_close_for_errno(load, client, errno);
+        }
+        return;
+    }
+    if (play_is_on(&load->play)) {
+        load->bytes += load->phase <= LOAD_SENDING ? (uint64_t)got : 0;
+        if (!play_read(load, client, data, (size_t)got)) {
+            client_close(load, client, DISCONNECT_BAD_FRAME);
         }
         return;
     }

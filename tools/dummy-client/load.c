@@ -114,6 +114,9 @@ int load_init(struct load *load, const struct options *options)
     if (!error) {
         error = take_memory(load);
     }
+    if (!error) {
+        error = play_init(load);
+    }
     if (error) {
         return error;
     }
@@ -133,6 +136,7 @@ void load_fini(struct load *load)
         close(load->epoll_fd);
     }
     verify_fini(&load->verify);
+    play_fini(load);
     free(load->clients);
     free(load->churning);
     free(load->scratch);
@@ -157,7 +161,11 @@ static void send_due(struct load *load)
             continue;
         }
         histogram_record(&load->send_lag_us, (load->now_ns - due_ns) / NS_PER_US, 1);
-        client_say(load, client);
+        if (play_is_on(&load->play)) {
+            play_act(load, client);
+        } else {
+            client_say(load, client);
+        }
     }
 }
 

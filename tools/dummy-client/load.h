@@ -11,6 +11,7 @@
 #include "dummy-client/client.h"
 #include "dummy-client/options.h"
 #include "dummy-client/pace.h"
+#include "dummy-client/play.h"
 #include "dummy-client/verify.h"
 #include "dummy-client/watch.h"
 
@@ -36,7 +37,8 @@ enum load_phase {
 
 struct load {
     const struct options *options;
-    struct verify verify;
+    struct verify verify; /* of those who chat; with another play it has the latencies alone */
+    struct play play;
     struct client *clients;
     int epoll_fd;
     uint8_t *scratch;  /* headroom, then LOAD_READ_BYTES */

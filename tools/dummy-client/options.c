@@ -33,9 +33,10 @@ struct option_row {
 static const struct option_row rows[] = {
     {"clients", 'n', OPTION_COUNT, FIELD(clients), "N", "100", 1, 1000000, "clients to bring"},
     {"rate", 'r', OPTION_REAL, FIELD(rate), "N", "4", 0, 1000,
-     "messages a second of each client; 0: the clients only stay"},
-    {"size", 's', OPTION_COUNT, FIELD(text_bytes), "BYTES", "32", MESSAGE_TEXT_BYTES_LEAST,
-     MESSAGE_TEXT_BYTES_MAX, "of a message's text, an even number"},
+     "messages, or moves, a second of each client; 0: the clients only stay"},
+    {"size", 's', OPTION_COUNT, FIELD(text_bytes), "BYTES", "32", PLAY_BABBLE_BYTES_LEAST,
+     MESSAGE_TEXT_BYTES_MAX,
+     "of a message's text, an even number; of 32 at least but for --play babble: 2 to 1000"},
     {"duration", 'd', OPTION_REAL, FIELD(window_s), "SECONDS", "10", 0.1, 86400,
      "how long to send once all are in"},
     {"rooms", 0, OPTION_TEXT, FIELD(rooms_text), "A,B,C", NULL, 0, 0,
@@ -70,6 +71,12 @@ static const struct option_row rows[] = {
      "so many clients a second leave and come back, by turns by C_LEAVE and by closing"},
     {"garbage", 0, OPTION_COUNT, FIELD(garbage), "K", "0", 0, 1000000,
      "K clients send nonsense, and come back when they are thrown out"},
+    {"play", 0, OPTION_TEXT, FIELD(play_text), "KIND", "chat", 0, 0,
+     "what the clients do: chat, or babble (not verified), or roam, crowd, fight in a world"},
+    {"data", 0, OPTION_TEXT, FIELD(data_text), "DIR", NULL, 0, 0,
+     "where the maps (*.map) are; without it, who plays finds its way by trial"},
+    {"travel", 0, OPTION_REAL, FIELD(travel_s), "SECONDS", "60", 0, 86400,
+     "how often each of those who roam goes through a portal, about; 0: never"},
     {"help", 'h', OPTION_FLAG, FIELD(is_help), NULL, NULL, 0, 0, "print this"},
     {"version", 'V', OPTION_FLAG, FIELD(is_version), NULL, NULL, 0, 0, "print the version"},
 };
@@ -218,6 +225,31 @@ static enum options_result settle_addresses(struct options *options)
     return OPTIONS_RUN;
 }
 
+/* Who plays behaves, and its server's packets are those of a world. */
+static enum options_result check_play(struct options *options)
+{
+    bool is_odd = options->slow > 0 || options->dribble > 0 || options->garbage > 0 || options->churn > 0;
+
+    if (!play_kind_parse(options->play_text, &options->play)) {
+        return complain("not chat, babble, roam, crowd or fight", "--play", options->play_text);
+    }
+    if (options->play == PLAY_CHAT && options->text_bytes < MESSAGE_TEXT_BYTES_LEAST) {
+        return complain("too small for a message that can be verified", "--size", NULL);
+    }
+    if (options->play == PLAY_BABBLE && options->text_bytes > PLAY_BABBLE_BYTES_MAX) {
+        return complain("too large to babble", "--size", NULL);
+    }
+    if (options->play != PLAY_CHAT && (is_odd || options->is_echo || options->trunc_check > 0)) {
+        return complain(
+            "cannot be had together with --slow, --dribble, --garbage, --churn, --echo, --trunc-check",
+            "--play", options->play_text);
+    }
+    if (options->data_text && (options->play == PLAY_CHAT || options->play == PLAY_BABBLE)) {
+        return complain("who talks needs no map", "--data", NULL);
+    }
+    return OPTIONS_RUN;
+}
+
 static enum options_result check_together(const struct options *options)
 {
     if (options->text_bytes % 2 != 0) {
@@ -239,7 +271,7 @@ static enum options_result check_together(const struct options *options)
     if (options->churn > 0 && options->rate <= 0) {
         return complain("needs a rate above 0", "--churn", NULL);
     }
-    if (options->rate * options->window_s >= MESSAGE_SEQUENCE_MAX) {
+    if (options->play == PLAY_CHAT && options->rate * options->window_s >= MESSAGE_SEQUENCE_MAX) {
         return complain("more messages of one client than can be numbered", "--rate x --duration", NULL);
     }
     return OPTIONS_RUN;
@@ -250,8 +282,9 @@ static void print_help(void)
     printf(
         "Usage: dummy-client [OPTION]...\n"
         "Brings clients into the rooms of a roomd server, lets each of them talk, and verifies that every\n"
-        "message reaches everybody in the room, in order, once. The exit status is 0 only then; 1 if it\n"
-        "does not, 2 for options that make no sense.\n\n");
+        "message reaches everybody in the room, in order, once; or lets them play in a world, and verifies\n"
+        "that what each is told of it fits together. The exit status is 0 only then; 1 if it does not, 2\n"
+        "for options that make no sense.\n\n");
     for (size_t i = 0; i < row_count; i++) {
         char left[64];
         const char *preset = rows[i].preset;
@@ -286,6 +319,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     if (result == OPTIONS_RUN && options->is_version) {
         printf("dummy-client %s, wire version %u\n", ROOMD_VERSION, ROOMD_WIRE_VERSION);
         return OPTIONS_DONE;
+    }
+    if (result == OPTIONS_RUN) {
+        result = check_play(options);
     }
     if (result == OPTIONS_RUN) {
         result = check_together(options);

@@ -4,6 +4,7 @@
 #define DUMMY_CLIENT_OPTIONS_H
 
 #include "dummy-client/address.h"
+#include "dummy-client/play_kind.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,11 +31,15 @@ struct options {
     uint32_t dribble;
     double churn; /* leaves a second, of all clients together */
     uint32_t garbage;
+    const char *play_text;
+    const char *data_text; /* a directory; NULL: no maps */
+    double travel_s;       /* between two portals of a client; 0: it takes none */
     bool is_quiet;
     bool is_help;
     bool is_version;
 
     /* Made of the above. */
+    enum play_kind play;
     struct address target;
     struct source_network source;
     uint64_t clients_per_source;

@@ -103,6 +103,7 @@ static void begin_sending(struct load *load)
     load->server_cpu_begin_ns = watch_cpu_ns(&load->watch);
     pace_init(&load->pace, load->now_ns, options->rate, options->window_s, options->clients,
               options->is_burst);
+    play_begin(load);
     enter_phase(load, LOAD_SENDING);
 }
 
@@ -110,6 +111,7 @@ static void begin_draining(struct load *load)
 {
     pace_stop(&load->pace);
     churn_stop(load);
+    play_end(load);
     take_end_figures(load);
     enter_phase(load, LOAD_DRAINING);
 }
@@ -219,6 +221,7 @@ static void side_work(struct load *load)
             enter_phase(load, LOAD_DONE); /* there is nobody left to send or to receive */
         }
     }
+    play_turn(load);
     if (load->now_ns >= load->progress_ns) {
         load->progress_ns = load->now_ns + NS_PER_S;
         report_progress(load);

@@ -22,6 +22,10 @@ static void client_become_in(struct load *load, struct client *client)
         histogram_record(&load->connect_us, (load->now_ns - client->since_ns) / NS_PER_US, 1);
     }
     client_settle(load, client);
+    if (play_is_on(&load->play)) {
+        client_arm(load, client);
+        return;
+    }
     if (client->kind == CLIENT_SLOW) {
         verify_leave(&load->verify, receiver_of(load, client));
     } else {
@@ -110,7 +114,9 @@ static bool on_welcome(struct load *load, struct client *client, const uint8_t *
         client_close(load, client, DISCONNECT_BAD_FRAME);
         return false;
     }
-    verify_set_player(&load->verify, client->index, (int32_t)roomd_get_u32(frame + 6));
+    if (!play_is_on(&load->play)) {
+        verify_set_player(&load->verify, client->index, (int32_t)roomd_get_u32(frame + 6));
+    }
     if (load->options->rooms) {
         uint64_t since_ns = client->since_ns; /* joining for the first time counts from the connect */
         protocol_ask_join(load, client);
@@ -139,7 +145,8 @@ static bool on_joined(struct load *load, struct client *client, const uint8_t *f
         load->room[length] = '\0';
     }
     const char *wanted = wanted_room(load, client);
-    if (strlen(wanted) == length && memcmp(wanted, name, length) == 0) {
+    bool is_led = play_is_on(&load->play) && client->has_joined; /* wherever its world leads it */
+    if (is_led || (strlen(wanted) == length && memcmp(wanted, name, length) == 0)) {
         client_become_in(load, client);
     } else if (!load->options->rooms) {
         load_complain(load, "the server puts clients into different rooms; name them with --rooms");
@@ -148,8 +155,28 @@ static bool on_joined(struct load *load, struct client *client, const uint8_t *f
     return client->fd >= 0;
 }
 
-static bool on_left(struct load *load, struct client *client)
+/* Out of a room, by its world's doing: into the next one, or back to where it began. */
+static bool on_led_away(struct load *load, struct client *client, uint32_t reason)
 {
+    if (client->state != CLIENT_IN) {
+        return true;
+    }
+    if (reason == ROOMD_LEAVE_MOVED) {
+        client->state = CLIENT_JOINING;
+        client->since_ns = load->now_ns;
+    } else {
+        protocol_ask_join(load, client);
+    }
+    return client->fd >= 0;
+}
+
+static bool on_left(struct load *load, struct client *client, const uint8_t *frame, uint32_t size)
+{
+    if (play_is_on(&load->play)) {
+        bool is_whole = size >= ROOMD_FRAME_HEADER_BYTES + 2;
+
+        return on_led_away(load, client, is_whole ? roomd_get_u16(frame + ROOMD_FRAME_HEADER_BYTES) : 0);
+    }
     if (client->state == CLIENT_LEAVING) {
         verify_leave(&load->verify, receiver_of(load, client));
         client->state = CLIENT_AWAY;
@@ -174,12 +201,18 @@ static const char *error_text(uint32_t code)
     }
 }
 
+/* Refused in the world, or between two rooms: counted there, and nothing that ends a client. */
+static bool is_of_play(const struct client *client, uint32_t code)
+{
+    return client->state == CLIENT_IN || code == ROOMD_ERROR_NOT_IN_ROOM || code >= ROOMD_ERROR_NOT_HERE;
+}
+
 static bool on_error(struct load *load, struct client *client, const uint8_t *frame, uint32_t size)
 {
     uint32_t code =
         size >= ROOMD_FRAME_HEADER_BYTES + 2 ? roomd_get_u16(frame + ROOMD_FRAME_HEADER_BYTES) : 0;
 
-    if (code == ROOMD_ERROR_ALREADY_THERE) {
+    if (code == ROOMD_ERROR_ALREADY_THERE || (play_is_on(&load->play) && is_of_play(client, code))) {
         return true;
     }
     load_complain(load, "the server refused a request of client %u: %s", client->index, error_text(code));
@@ -210,7 +243,7 @@ bool protocol_on_engine(void *context, struct receiver *receiver, const uint8_t 
     case ROOMD_S_JOINED:
         return on_joined(load, client, frame, size);
     case ROOMD_S_LEFT:
-        return on_left(load, client);
+        return on_left(load, client, frame, size);
     case ROOMD_S_ERROR:
         return on_error(load, client, frame, size);
     default:

@@ -1,5 +1,7 @@
 #include "dummy-client/report.h"
 
+#include "dummy-client/report_play.h"
+
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -24,6 +26,10 @@ static struct figures figures_of(const struct load *load)
     struct figures figures = {.totals = verify_sum(&load->verify)};
     bool has_begun = load->window_ns > 0;
 
+    if (play_is_on(&load->play)) { /* what is expected of a world is judged by its views */
+        figures.totals.received = play_sum(&load->play).received;
+        figures.totals.expected = figures.totals.received;
+    }
     figures.lost = figures.totals.expected > figures.totals.received
                        ? figures.totals.expected - figures.totals.received
                        : 0;
@@ -45,10 +51,13 @@ static bool is_good(const struct load *load, const struct figures *figures)
 {
     const struct verify_totals *totals = &figures->totals;
     uint32_t awaited = load->options->clients - load->options->garbage;
+    struct play_counts counts = play_sum(&load->play);
+    uint64_t wrong = play_wrong_total(&counts);
+    bool is_idle = play_is_on(&load->play) && load->sent == 0 && load->options->rate > 0;
 
     return figures->lost == 0 && totals->doubled == 0 && totals->out_of_order == 0 && totals->foreign == 0 &&
            totals->corrupt == 0 && totals->unjudged == 0 && load->missed == 0 && load->joined == awaited &&
-           load->window_ns > 0;
+           load->window_ns > 0 && wrong == 0 && !is_idle;
 }
 
 bool report_is_good(const struct load *load)
@@ -73,7 +82,8 @@ void report_progress(struct load *load)
     if (!shows_progress(load)) {
         return;
     }
-    uint64_t received = verify_sum(&load->verify).received;
+    uint64_t received =
+        play_is_on(&load->play) ? play_sum(&load->play).received : verify_sum(&load->verify).received;
     double since_s = load->window_ns > 0 ? (double)(load->now_ns - load->window_ns) / (double)NS_PER_S : 0;
 
     fprintf(stderr,
@@ -164,7 +174,11 @@ static void print_summary(const struct load *load, const struct figures *figures
             options->is_burst ? "in bursts" : "spread");
     fprintf(out, "connect ms   p50 %.1f  p99 %.1f  max %.1f\n", quantile_ms(&load->connect_us, 0.5),
             quantile_ms(&load->connect_us, 0.99), quantile_ms(&load->connect_us, 1));
-    print_checks(load, figures, out);
+    if (play_is_on(&load->play)) {
+        report_play_text(load, out);
+    } else {
+        print_checks(load, figures, out);
+    }
     fprintf(out, "latency ms   p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",
             quantile_ms(latency, 0.5), quantile_ms(latency, 0.9), quantile_ms(latency, 0.99),
             quantile_ms(latency, 0.999), quantile_ms(latency, 1));
@@ -180,8 +194,9 @@ static void print_summary(const struct load *load, const struct figures *figures
         fprintf(out, "note         %s\n", load->complaint);
     }
     fprintf(out, "%s\n",
-            is_good(load, figures) ? "OK           all that was sent arrived everywhere, in order, once"
-                                   : "FAILED");
+            !is_good(load, figures)   ? "FAILED"
+            : play_is_on(&load->play) ? "OK           all that was told fits together"
+                                      : "OK           all that was sent arrived everywhere, in order, once");
 }
 
 static void print_json_outcome(const struct load *load, const struct figures *figures, FILE *out)
@@ -246,6 +261,9 @@ static void print_json(const struct load *load, const struct figures *figures, F
     }
     fputs("},", out);
     print_json_server(load, figures, out);
+    if (play_is_on(&load->play)) {
+        report_play_json(load, out);
+    }
     fprintf(out, "\"interrupted\":%s,\"ok\":%s}\n", load->is_interrupted ? "true" : "false",
             is_good(load, figures) ? "true" : "false");
 }
