@@ -1,9 +1,11 @@
 /* The load tool in a world: what roomd tells each of its players fits together, whatever they do. */
 #include "support/system.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ARGUMENTS_MAX = 40 };
 
@@ -163,6 +165,71 @@ static void babbling(void **state)
     daemon_stop(daemon);
 }
 
+/* In the middle of it: those who were told why say so, and the run has failed. */
+static void a_server_that_ends_fails_the_run(void **state)
+{
+    static const struct {
+        int signal;
+        int status;
+        const char *reason;
+    } ends[] = {{SIGTERM, 0, "\"disconnects\":{\"shutdown\":20}"},
+                {SIGKILL, 128 + SIGKILL, "\"disconnects\":{\""}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct daemon *daemon = daemon_start(config);
+        const char *argv[] = {DUMMY_CLIENT_BINARY,
+                              "--json",
+                              "--connect",
+                              daemon_address(daemon),
+                              "--play",
+                              "roam",
+                              "--rooms",
+                              "field",
+                              "-n",
+                              "20",
+                              "-d",
+                              "30",
+                              NULL};
+        FILE *out = tmpfile();
+        struct process process;
+        char report[4096] = "";
+
+        assert_non_null(out);
+        process_start(&process, argv, fileno(out), STDERR_FILENO, 0);
+        daemon_expect_stat_least(daemon, "packets_in", 100); /* they have begun to play */
+        daemon_signal(daemon, ends[i].signal);
+        assert_true(process_wait(&process, 10000));
+        assert_int_equal(process.exit_status, 1);
+        rewind(out);
+        assert_true(fread(report, 1, sizeof(report) - 1, out) > 0);
+        fclose(out);
+        assert_non_null(strstr(report, ends[i].reason));
+        assert_non_null(strstr(report, "\"wrong_total\":0"));
+        assert_non_null(strstr(report, "\"ok\":false"));
+        assert_int_equal(daemon_await_exit(daemon, 10000), ends[i].status);
+        daemon_finish(daemon);
+    }
+}
+
+/* The others play well in their world; those who are nowhere fail the run all the same. */
+static void half_of_them_in_no_world(void **state)
+{
+    struct daemon *daemon = daemon_start(config);
+    struct process_result result;
+
+    (void)state;
+    play(daemon, &result, "--play roam --rooms lineage,lobby -n 10 -r 10 -d 2", 1);
+    assert_true(figure(result.out, "never_placed") == 5 && figure(result.out, "wrong_total") == 5);
+    assert_true(figure(result.out, "moves_seen") > 50);
+    process_result_free(&result);
+    play(daemon, &result, "--play roam --rooms lineage -n 1 --data " ROOMD_SOURCE_DIR "/tools/dummy-client",
+         2);
+    assert_non_null(strstr(result.err, "no *.map is there"));
+    process_result_free(&result);
+    daemon_stop(daemon);
+}
+
 /* A world is no chat room: who babbles there is told what no chat room says, and that fails the run. */
 static void what_is_wrong_fails_the_run(void **state)
 {
@@ -190,6 +257,8 @@ int main(void)
         SYSTEM_TEST(fighting),
         SYSTEM_TEST(a_crowd),
         SYSTEM_TEST(babbling),
+        SYSTEM_TEST(a_server_that_ends_fails_the_run),
+        SYSTEM_TEST(half_of_them_in_no_world),
         SYSTEM_TEST(what_is_wrong_fails_the_run),
     };
 

@@ -83,9 +83,8 @@ static void who_is_not_known_is_not_spoken_of(void **state)
     tell_said(stage, 55, ROOMD_SAY);
     roomd_put_u32(skill.payload, 55);
     take(stage, &skill);
-    expect_wrong(stage, VIEW_TOLD_OF_UNKNOWN, 5);
     tell_hit(stage, 55, 1, false, 1);
-    expect_wrong(stage, VIEW_BAD_HP, 1);
+    expect_wrong(stage, VIEW_TOLD_OF_UNKNOWN, 6);
 }
 
 static void nobody_comes_twice(void **state)
@@ -231,16 +230,32 @@ static void the_servers_time_says_how_often_one_moves(void **state)
     expect_clean(stage);
 }
 
+/* What somebody did minutes ago is not counted to what it does now, however many pongs lie between. */
+static void who_stood_for_long_has_not_moved_before(void **state)
+{
+    struct stage *stage = *state;
+
+    for (uint64_t second = 1; second <= 600; second++) {
+        view_note_pong(&stage->view, 1000 * second);
+        for (int i = 0; i < (second % 256 == 1 ? 22 : 0); i++) {
+            tell_at(stage, ROOMD_S_MOVE, WOLF, 0, 0);
+        }
+    }
+    expect_clean(stage);
+}
+
 static void a_step_takes_its_time(void **state)
 {
     struct stage *stage = *state;
 
     tell_move(stage, OTHER, 10.5f, 0); /* what a client that stalled makes up for, and a little */
     expect_clean(stage);
-    tell_move(stage, OTHER, 30, 0);
+    tell_move(stage, OTHER, 21.5f, 0); /* 11 of 10.9 m */
     expect_wrong(stage, VIEW_JUMP, 1);
+    tell_move(stage, OTHER, 30, 0);
+    expect_clean(stage);
     stage->now_ms += 1000;
-    tell_move(stage, OTHER, 55, 0); /* 25 of 25.6 m: mild, as it is */
+    tell_move(stage, OTHER, 55, 0); /* 25 of 25.9 m: mild, as it is */
     expect_clean(stage);
     stage->now_ms += 1000;
     tell_move(stage, OTHER, 81, 0);
@@ -248,6 +263,13 @@ static void a_step_takes_its_time(void **state)
     tell_here(stage, 0);
     tell_move(stage, OTHER, 9000, 9000); /* no limit */
     expect_clean(stage);
+    view_set_tick(&stage->view, 5000);
+    tell_here(stage, 6);
+    tell_move(stage, OTHER, 9030, 9000); /* 5 s at 6 m/s are one step here, and two may lie in one read */
+    tell_move(stage, OTHER, 9060, 9000);
+    expect_clean(stage);
+    tell_move(stage, OTHER, 9101, 9000);
+    expect_wrong(stage, VIEW_JUMP, 1);
 }
 
 static void what_does_not_parse_is_found(void **state)
@@ -279,7 +301,10 @@ static void what_does_not_parse_is_found(void **state)
         expect_wrong(stage, VIEW_MALFORMED, 1);
     }
     tell_move(stage, OTHER, NAN, 0);
-    expect_wrong(stage, VIEW_MOVE_OF_UNKNOWN, 1);
+    tell_move(stage, OTHER, 0, -INFINITY);
+    tell_at(stage, ROOMD_S_MOVE, WOLF, INFINITY, 0);
+    tell_here(stage, -1);
+    expect_wrong(stage, VIEW_MALFORMED, 4);
     tell_at(stage, ROOMD_S_BROADCAST_ENTER_GAME, 0, 0, 0);
     tell_at(stage, ROOMD_S_BROADCAST_ENTER_GAME, WOLF, 0, 0);
     tell_at(stage, ROOMD_S_BROADCAST_ENTER_GAME, 77, INFINITY, 0);
@@ -344,6 +369,7 @@ int main(void)
         VIEW_TEST(a_list_holds_who_reads_it_once_and_last),
         VIEW_TEST(after_a_reset_everything_is_told_anew),
         VIEW_TEST(the_servers_time_says_how_often_one_moves),
+        VIEW_TEST(who_stood_for_long_has_not_moved_before),
         VIEW_TEST(a_step_takes_its_time),
         VIEW_TEST(what_does_not_parse_is_found),
         cmocka_unit_test(the_table_of_the_known_forgets_nobody),

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t sample_ns = NS_PER_S;
 static const uint64_t rise_ns = 2500 * NS_PER_MS; /* how long the dead lie */
 static const uint64_t rise_again_ns = NS_PER_S;   /* and when asking did not help */
 static const float step_most_s = 1; /* who was kept from its turns longer does not make up for it */
@@ -18,6 +17,20 @@ enum { OBSERVERS = 64, SEED = 1 };
 struct play_client *play_client_of(struct load *load, const struct client *client)
 {
     return &load->play.clients[client->index];
+}
+
+/* Whole rounds of those who go to one room each, so that no room is without. */
+static bool choose_observers(struct play *play, const struct options *options)
+{
+    uint32_t stride = options->clients > OBSERVERS ? options->clients / OBSERVERS : 1;
+
+    play->observers = calloc(options->clients, sizeof(play->observers[0]));
+    for (uint32_t i = 0; play->observers && i < options->clients; i++) {
+        if (i / options->room_count % stride == 0) {
+            play->observers[play->observer_count++] = i;
+        }
+    }
+    return play->observers != NULL;
 }
 
 int play_init(struct load *load)
@@ -31,9 +44,8 @@ int play_init(struct load *load)
     }
     histogram_init(&play->players_known);
     histogram_init(&play->things_known);
-    play->observer_stride = options->clients > OBSERVERS ? options->clients / OBSERVERS : 1;
     play->clients = calloc(options->clients, sizeof(play->clients[0]));
-    if (!play->clients) {
+    if (!play->clients || !choose_observers(play, options)) {
         fprintf(stderr, "dummy-client: memory: %s\n", strerror(ENOMEM));
         return -ENOMEM;
     }
@@ -54,6 +66,7 @@ void play_fini(struct load *load)
     }
     play_maps_free(play);
     free(play->clients);
+    free(play->observers);
     free(play->spots);
     *play = (struct play){.kind = PLAY_CHAT};
 }
@@ -90,8 +103,7 @@ void play_send_move(struct load *load, struct client *client)
     roomd_put_f32(payload, at->x);
     roomd_put_f32(payload + 4, at->y);
     roomd_put_f32(payload + 8, at->z);
-    player->own[player->own_next++ % PLAY_OWN_MOVES] =
-        (struct own_move){.x = at->x, .z = at->z, .sent_ns = load->now_ns};
+    own_note_sent(&player->own, at->x, at->z, load->now_ns);
     load->sent++;
     play_send(load, client, ROOMD_C_MOVE, payload, sizeof(payload));
 }
@@ -162,14 +174,10 @@ static void note_here(struct load *load, struct play_client *player)
 
 static void note_latency(struct load *load, struct play_client *player)
 {
-    for (uint32_t i = 0; i < PLAY_OWN_MOVES; i++) {
-        struct own_move *own = &player->own[i];
+    uint64_t sent_ns;
 
-        if (own->sent_ns > 0 && own->x == player->view.at.x && own->z == player->view.at.z) {
-            histogram_record(&load->verify.latency_us, (load->now_ns - own->sent_ns) / NS_PER_US, 1);
-            own->sent_ns = 0;
-            return;
-        }
+    if (own_take_back(&player->own, player->view.at.x, player->view.at.z, &sent_ns)) {
+        histogram_record(&load->verify.latency_us, (load->now_ns - sent_ns) / NS_PER_US, 1);
     }
 }
 
@@ -178,7 +186,8 @@ static void note_placed(struct load *load, struct play_client *player)
     walker_put(&player->walker, player->view.at.x, player->view.at.z);
     player->stepped_ns = load->now_ns;
     player->arrive_ns = 0;
-    memset(player->own, 0, sizeof(player->own));
+    player->own = (struct own_moves){.next = 0};
+    player->placed++;
 }
 
 static void note_events(struct load *load, struct play_client *player, unsigned events)
@@ -212,6 +221,7 @@ static void note_joined(struct load *load, struct client *client, const uint8_t 
     }
     memcpy(player->room, frame + 10, name_bytes);
     player->room[name_bytes] = '\0';
+    player->joined_ns = load->now_ns;
     view_set_tick(&player->view, roomd_get_u16(frame + size - 2));
     player->travel_ns =
         load->options->travel_s > 0 ? load->now_ns + (uint64_t)(pause_s * (double)NS_PER_S) : UINT64_MAX;
@@ -302,7 +312,7 @@ static size_t read_frames(struct load *load, struct client *client, const uint8_
             }
             continue;
         }
-        if (id == ROOMD_S_BROADCAST_MOVE && frame_bytes == 20) {
+        if (id == ROOMD_S_BROADCAST_MOVE && frame_bytes == 20 && player->view.is_listed) {
             events = view_take_move(&player->view, frame + ROOMD_FRAME_HEADER_BYTES, now_ms);
         } else {
             events = view_take(&player->view, (uint16_t)id, frame + ROOMD_FRAME_HEADER_BYTES,
@@ -352,73 +362,4 @@ bool play_read(struct load *load, struct client *client, uint8_t *data, size_t s
         return false;
     }
     return client->fd < 0 || keep_tail(player, data + taken, size - taken);
-}
-
-/* ---- the window ---- */
-
-void play_begin(struct load *load)
-{
-    struct play *play = &load->play;
-    uint64_t wrong[VIEW_WRONG_COUNT];
-
-    if (!play_is_on(play)) {
-        return;
-    }
-    memcpy(wrong, play->counts.views.wrong, sizeof(wrong));
-    play->counts = (struct play_counts){.received = 0};
-    memcpy(play->counts.views.wrong, wrong, sizeof(wrong));
-    play->sample_ns = load->now_ns + sample_ns;
-}
-
-/* How many are known, and the question for the server's time by which their moves are judged. */
-void play_turn(struct load *load)
-{
-    struct play *play = &load->play;
-    uint8_t payload[8];
-
-    if (!play_is_on(play) || load->phase != LOAD_SENDING || load->now_ns < play->sample_ns ||
-        play->kind == PLAY_BABBLE) {
-        return;
-    }
-    play->sample_ns += sample_ns;
-    for (uint32_t i = 0; i < play->client_count; i++) {
-        const struct view *view = &play->clients[i].view;
-        struct client *client = &load->clients[i];
-
-        if (client->state != CLIENT_IN) {
-            continue;
-        }
-        if (view->is_listed) {
-            histogram_record(&play->players_known, view->players > 0 ? view->players - 1 : 0, 1);
-            histogram_record(&play->things_known, view->known.count - view->players, 1);
-        }
-        if (i % play->observer_stride == 0) {
-            roomd_put_u64(payload, load->now_ns);
-            play_send(load, client, ROOMD_C_PING, payload, sizeof(payload));
-        }
-    }
-}
-
-void play_end(struct load *load)
-{
-    load->play.at_end = load->play.counts;
-    load->play.is_over = true;
-}
-
-struct play_counts play_sum(const struct play *play)
-{
-    struct play_counts counts = play->is_over ? play->at_end : play->counts;
-
-    memcpy(counts.views.wrong, play->counts.views.wrong, sizeof(counts.views.wrong));
-    return counts;
-}
-
-uint64_t play_wrong_total(const struct play_counts *counts)
-{
-    uint64_t total = 0;
-
-    for (int i = 0; i < VIEW_WRONG_COUNT; i++) {
-        total += counts->views.wrong[i];
-    }
-    return total;
 }

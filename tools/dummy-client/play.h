@@ -14,6 +14,8 @@
 
 #include "dummy-client/client.h"
 #include "dummy-client/play_kind.h"
+#include "dummy-client/play_own.h"
+#include "dummy-client/play_sight.h"
 #include "dummy-client/play_view.h"
 #include "dummy-client/play_walk.h"
 
@@ -22,13 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLAY_OWN_MOVES = 8, PLAY_SKILLS = 4 };
-
-/* A move of its own that may come back to the client. */
-struct own_move {
-    float x, z;
-    uint64_t sent_ns; /* 0: none */
-};
+enum { PLAY_SKILLS = 4 };
 
 struct play_client {
     struct view view;
@@ -39,9 +35,11 @@ struct play_client {
     uint64_t travel_ns;  /* when it goes to a portal */
     uint64_t arrive_ns;  /* it is on its way to one, and gives up then; 0: it is not */
     struct point portal; /* where that one is */
-    struct own_move own[PLAY_OWN_MOVES];
-    uint32_t own_next;
+    struct own_moves own;
+    struct sighting sighting;
     uint32_t rooms;                 /* that it came into */
+    uint32_t placed;                /* how often it was put somewhere */
+    uint64_t joined_ns;             /* when it came into its room */
     uint64_t ready_ns[PLAY_SKILLS]; /* when each skill may be used again */
     uint64_t rise_ns;               /* when the dead ask to get up */
     bool has_called_pet;
@@ -72,7 +70,8 @@ struct play {
     uint32_t map_count;
     struct play_spot *spots;
     uint32_t spot_count;
-    uint32_t observer_stride; /* each so-many-th client asks for the server's time */
+    uint32_t *observers; /* clients that ask for the server's time, and are compared; of each room some */
+    uint32_t observer_count;
     uint64_t random;
     uint64_t sample_ns; /* when the views are looked at next; 0: not in the window */
     struct play_counts counts;

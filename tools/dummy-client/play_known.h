@@ -13,10 +13,10 @@ struct known {
     float x, z;
     int32_t hp, hp_max;
     uint32_t moved_ms; /* when it was last told of where it is, by the reader's clock */
-    uint16_t moves;    /* since the pong numbered `epoch` */
-    uint8_t epoch;
-    uint8_t kind;     /* enum roomd_kind */
-    uint32_t padding; /* two in a cache line, and none in two */
+    uint32_t epoch;    /* of the view's pongs: those that `moves` were made since */
+    uint16_t moves;
+    uint8_t kind; /* enum roomd_kind */
+    uint8_t padding;
 };
 
 /* All zero: nobody. */

@@ -60,6 +60,7 @@ int play_maps_read(struct play *play, const char *folder)
     if (count < 0) {
         return fail(folder, strerror(errno));
     }
+    rc = count > 0 ? 0 : fail(folder, "no *.map is there");
     for (int i = 0; i < count; i++) {
         if (rc == 0) {
             rc = read_map(play, folder, names[i]->d_name);

@@ -98,9 +98,11 @@ static void drop(struct view *view, struct known *known)
 
 /* ---- moves ---- */
 
-void view_judge_stranger(struct view *view)
+void view_judge_stranger(struct view *view, const uint8_t *payload)
 {
-    view_count_wrong(view, VIEW_MOVE_OF_UNKNOWN);
+    float at[2];
+
+    view_count_wrong(view, view_read_at(payload + 4, at) ? VIEW_MOVE_OF_UNKNOWN : VIEW_MALFORMED);
 }
 
 void view_judge_step(struct view *view, const struct known *known, float x, float z, uint32_t now_ms)
@@ -120,7 +122,7 @@ static unsigned take_thing_move(struct view *view, const uint8_t *payload, uint3
 
     view->totals->moves_seen++;
     if (!known || known->kind == ROOMD_KIND_PLAYER || !view_read_at(payload + 4, at)) {
-        view_judge_stranger(view);
+        view_judge_stranger(view, payload);
         return 0;
     }
     view_note_move(view, known);
@@ -253,6 +255,14 @@ static void take_despawn(struct view *view, const uint8_t *payload)
     }
 }
 
+/* Nobody is told of more than one step a tick, however long that is. */
+static void settle_leap(struct view *view)
+{
+    float seconds = burst_s + (float)view->tick_ms / 1000;
+
+    view->leap_m = view->here.speed_m_s > 0 ? seconds * view->here.speed_m_s + leap_grace_m : INFINITY;
+}
+
 static unsigned take_here(struct view *view, const uint8_t *payload, uint32_t bytes)
 {
     uint32_t at = str_end(payload, bytes, 0);
@@ -274,7 +284,10 @@ static unsigned take_here(struct view *view, const uint8_t *payload, uint32_t by
             return 0;
         }
     }
-    view->leap_m = here->speed_m_s > 0 ? burst_s * here->speed_m_s + leap_grace_m : INFINITY;
+    if (here->view_m < 0 || here->speed_m_s < 0 || here->x_min > here->x_max || here->z_min > here->z_max) {
+        view_count_wrong(view, VIEW_MALFORMED);
+    }
+    settle_leap(view);
     return VIEW_HERE;
 }
 

@@ -31,6 +31,8 @@
     X(LIST_WITHOUT_SELF, "list_without_self")                                                                \
     X(MOVED_TWICE, "moved_twice")                                                                            \
     X(JUMP, "jump")                                                                                          \
+    X(NEAR_BUT_UNKNOWN, "near_but_unknown") /* found by play_sight.h */                                      \
+    X(NEVER_PLACED, "never_placed")         /* in a room and never told where; found by play_end */          \
     X(MALFORMED, "malformed")                                                                                \
     X(UNKNOWN_PACKET, "unknown_packet")                                                                      \
     X(NO_MEMORY, "not_judged_for_want_of_memory")
@@ -83,7 +85,7 @@ struct view {
     bool is_dead;
     float leap_m;        /* a step that is judged by its time; INFINITY: none is */
     uint32_t most_moves; /* that anybody made since the last pong */
-    uint8_t epoch;       /* counts pongs */
+    uint32_t epoch;      /* counts pongs */
     uint64_t pong_ms;    /* the server's time of the last one; 0: there was none in this room */
     uint32_t tick_ms;    /* of the room; 0: it has none, and what happens in a tick is not judged */
     struct here here;
@@ -130,8 +132,8 @@ static inline void view_note_move(struct view *view, struct known *known)
     }
 }
 
-/* The rare parts of view_take_move: somebody who isn't known; a long step. */
-void view_judge_stranger(struct view *view);
+/* The rare parts of view_take_move: somebody who isn't known, or is nowhere; a long step. */
+void view_judge_stranger(struct view *view, const uint8_t *payload);
 void view_judge_step(struct view *view, const struct known *known, float x, float z, uint32_t now_ms);
 
 /* S_BroadcastMove, which is most of what comes: `payload` has its 16 bytes. As view_take. */
@@ -143,8 +145,9 @@ static inline unsigned view_take_move(struct view *view, const uint8_t *payload,
     struct known *known = view_find(view, id);
 
     view->totals->moves_seen++;
-    if (!known || known->kind != ROOMD_KIND_PLAYER || !isfinite(x) || !isfinite(z)) {
-        view_judge_stranger(view);
+    if (!known || known->kind != ROOMD_KIND_PLAYER || !isfinite(x) || !isfinite(z) ||
+        !isfinite(roomd_get_f32(payload + 8))) {
+        view_judge_stranger(view, payload);
         return 0;
     }
     view_note_move(view, known);

@@ -31,7 +31,7 @@ void view_take_hit(struct view *view, const uint8_t *payload)
         return;
     }
     if (!known) {
-        view_count_wrong(view, VIEW_BAD_HP);
+        view_count_wrong(view, VIEW_TOLD_OF_UNKNOWN);
         return;
     }
     if (amount <= 0 || view_hp_is_bad(left, known->hp_max) ||

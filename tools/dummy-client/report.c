@@ -166,12 +166,15 @@ static void print_summary(const struct load *load, const struct figures *figures
     const struct options *options = load->options;
     const struct histogram *latency = &load->verify.latency_us;
 
-    fprintf(out,
-            "clients      %" PRIu32 " of %" PRIu32 " in, %" PRIu32 " room%s, %g messages/s each, %" PRIu32
-            " bytes of text, %s\n",
-            load->joined, options->clients - options->garbage, options->room_count,
-            options->room_count == 1 ? "" : "s", options->rate, options->text_bytes,
-            options->is_burst ? "in bursts" : "spread");
+    bool is_talk = options->play == PLAY_CHAT || options->play == PLAY_BABBLE;
+
+    fprintf(out, "clients      %" PRIu32 " of %" PRIu32 " in, %" PRIu32 " room%s, %g %s/s each", load->joined,
+            options->clients - options->garbage, options->room_count, options->room_count == 1 ? "" : "s",
+            options->rate, is_talk ? "messages" : "turns");
+    if (is_talk) {
+        fprintf(out, ", %" PRIu32 " bytes of text", options->text_bytes);
+    }
+    fprintf(out, ", %s\n", options->is_burst ? "in bursts" : "spread");
     fprintf(out, "connect ms   p50 %.1f  p99 %.1f  max %.1f\n", quantile_ms(&load->connect_us, 0.5),
             quantile_ms(&load->connect_us, 0.99), quantile_ms(&load->connect_us, 1));
     if (play_is_on(&load->play)) {

@@ -37,6 +37,14 @@ static void print_entry(bool is_json, bool *is_first, const char *name, uint64_t
     *is_first = false;
 }
 
+/* What the summary says of an empty list. */
+static void print_end(bool is_json, bool is_first, FILE *out)
+{
+    if (!is_json) {
+        fputs(is_first ? "nothing\n" : "\n", out);
+    }
+}
+
 static void print_refused(const struct play_counts *counts, bool is_json, FILE *out)
 {
     bool is_first = true;
@@ -48,6 +56,7 @@ static void print_refused(const struct play_counts *counts, bool is_json, FILE *
             print_entry(is_json, &is_first, name, counts->refused[code], out);
         }
     }
+    print_end(is_json, is_first, out);
 }
 
 static void print_wrong(const struct play_counts *counts, bool is_json, FILE *out)
@@ -59,6 +68,7 @@ static void print_wrong(const struct play_counts *counts, bool is_json, FILE *ou
             print_entry(is_json, &is_first, wrong_names[i], counts->views.wrong[i], out);
         }
     }
+    print_end(is_json, is_first, out);
 }
 
 static double mean(const struct histogram *histogram)
@@ -92,9 +102,8 @@ void report_play_text(const struct load *load, FILE *out)
     }
     fprintf(out, "refused      ");
     print_refused(&counts, false, out);
-    fprintf(out, "\nwrong        %" PRIu64 "  ", play_wrong_total(&counts));
+    fprintf(out, "wrong        ");
     print_wrong(&counts, false, out);
-    fputc('\n', out);
 }
 
 void report_play_json(const struct load *load, FILE *out)

@@ -20,7 +20,7 @@ struct treasure {
     uint16_t spot; /* where it lies; 0: not buried yet */
 };
 
-/* What may stand in a room's section of the config. The host checks it, so that atoi is enough below. */
+/* What may stand in a room's section of the config. The host checks it, so that atoi is enough below (2.5 is 2). */
 static const struct roomd_option options[] = {
     {.key = "spots",
      .default_text = "10",
