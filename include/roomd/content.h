@@ -135,11 +135,13 @@ struct roomd_host {
 
     /*
      * To some of the players, written once: behind all that went to each of them before. Those who are not in
-     * the room, or are owed as much as they may be, are passed over. Returns how many it reached, or -EINVAL,
-     * -EMSGSIZE, -ENOMEM (it reached nobody).
+     * the room, are on their way out, or are owed as much as they may be, are passed over. Returns how many it
+     * reached, or -EINVAL, -EMSGSIZE, -ENOMEM (it reached nobody).
+     * `missed` is NULL, or has room for `count` places: filled, in ascending order, with the places in `sessions`
+     * of those whom it did not reach, `count` less what is returned. An error leaves it as it was.
      */
     int (*send_some)(struct roomd_room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
-                     const void *payload, size_t bytes, unsigned flags);
+                     const void *payload, size_t bytes, unsigned flags, uint32_t *missed);
 
     /*
      * Streams of the module's own, named by a number that it chooses. What is appended to one reaches those who

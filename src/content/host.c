@@ -46,9 +46,9 @@ static int host_send(struct roomd_room *room, uint64_t session, uint16_t id, con
 }
 
 static int host_send_some(struct roomd_room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
-                          const void *payload, size_t bytes, unsigned flags)
+                          const void *payload, size_t bytes, unsigned flags, uint32_t *missed)
 {
-    return room_send_some(room_of(room), sessions, count, id, payload, bytes, flags);
+    return room_send_some(room_of(room), sessions, count, id, payload, bytes, flags, missed);
 }
 
 static int host_stream_open(struct roomd_room *room, uint32_t stream)

@@ -26,7 +26,7 @@
  *     2. `cell` changes in world_update_view alone, once a tick, with whoever gains or loses sight of it told at that
  *        moment; where an entity stands may have left its cell before that (by less than a tick's way).
  *     3. a cell's stream is open exactly while players follow it (watchers > 0).
- *     4. without a view (view = 0) there is one cell, and its stream is the room's own.
+ *     4. without a view (view = 0) there is one cell.
  *     5. iteration is by lists in order of coming, never by address: the same inputs make the same bytes.
  */
 #ifndef ROOMD_CONTENT_WORLD_H
@@ -112,7 +112,7 @@ struct player {
     uint16_t pet_type;              /* place in the rules + 1; 0: owns none */
     uint64_t pet_ready_ms;          /* when it has rested: until then it can't be called */
     bool needs_snapshot;            /* something that it must know did not go out: told anew at the tick */
-    bool is_following;              /* the cells around its own; with a view, not while it needs a snapshot */
+    bool is_following;              /* the cells around its own; not while it needs a snapshot */
     bool has_had_correction;        /* in this tick */
     bool is_leaving;                /* through a portal, or out: nothing more is done for it */
 };
@@ -218,6 +218,7 @@ struct world {
     uint32_t *left;                          /* players that left since the last barrier */
     uint32_t left_count, left_capacity;
     uint64_t *sessions; /* scratch for send_some, as large as there are players */
+    uint32_t *missed;   /* whom it did not reach: as large */
     uint32_t sessions_capacity;
     struct camp *camps;                       /* as many as the map has */
     struct monster *awake_first, *awake_last; /* monsters that don't sleep, by think_order */

@@ -31,9 +31,7 @@ static void follow_failed(struct world *world, struct player *player)
 
 static void set_barrier(struct world *world)
 {
-    if (world->grid.cell_m > 0) {
-        world->host->barrier(world->room);
-    }
+    world->host->barrier(world->room);
     world->left_count = 0;
 }
 
@@ -69,17 +67,9 @@ static void tell_watchers(struct world *world, uint32_t cell, uint16_t id, const
 {
     uint32_t around[WORLD_AROUND_MAX];
     uint32_t count;
-    int error = 0;
 
-    if (world->grid.cells[cell].watchers == 0) {
-        return;
-    }
-    if (world->grid.cell_m > 0) {
-        error = world->host->stream_append(world->room, cell, id, payload, bytes, 0);
-    } else {
-        error = world->host->broadcast(world->room, id, payload, bytes, 0);
-    }
-    if (error == 0) {
+    if (world->grid.cells[cell].watchers == 0 ||
+        world->host->stream_append(world->room, cell, id, payload, bytes, 0) == 0) {
         return;
     }
     count = world_grid_around(world, cell, around);
@@ -98,13 +88,13 @@ void world_place(struct world *world, struct entity *entity)
     size_t bytes;
 
     assert(entity->cell == WORLD_CELL_NONE);
-    if (player != NULL && world->grid.cell_m > 0) {
+    if (player != NULL) {
         left_part(world, entity->id);
     }
     grid_link(world, entity, world_grid_cell(world, &entity->at));
     if (player != NULL) {
         world_tell_snapshot(world, player, false);
-        if ((!player->needs_snapshot || world->grid.cell_m <= 0) && world_follow(world, player) < 0) {
+        if (!player->needs_snapshot && world_follow(world, player) < 0) {
             follow_failed(world, player);
         }
     }
@@ -143,7 +133,7 @@ void world_remove(struct world *world, struct entity *entity, enum roomd_despawn
     grid_unlink(world, entity);
     bytes = world_put_going(entity, why, payload, &id);
     tell_watchers(world, cell, id, payload, bytes);
-    if (entity->kind == ROOMD_KIND_PLAYER && world->grid.cell_m > 0) {
+    if (entity->kind == ROOMD_KIND_PLAYER) {
         if (world->entities[ROOMD_KIND_PLAYER].count > 1) {
             left_add(world, entity->id);
         } else {

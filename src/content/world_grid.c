@@ -132,16 +132,14 @@ void grid_unlink(struct world *world, struct entity *entity)
 static int cell_watch(struct world *world, const struct player *player, uint32_t cell, bool *is_first)
 {
     struct cell *watched = &world->grid.cells[cell];
-    int error = 0;
+    int error;
 
     *is_first = watched->watchers == 0;
-    if (world->grid.cell_m > 0) {
-        error = *is_first ? world->host->stream_open(world->room, cell) : 0;
-        if (error == 0) {
-            error = world->host->stream_follow(world->room, player->session, cell);
-            if (error < 0 && *is_first) {
-                world->host->stream_close(world->room, cell);
-            }
+    error = *is_first ? world->host->stream_open(world->room, cell) : 0;
+    if (error == 0) {
+        error = world->host->stream_follow(world->room, player->session, cell);
+        if (error < 0 && *is_first) {
+            world->host->stream_close(world->room, cell);
         }
     }
     watched->watchers += error == 0;
@@ -152,10 +150,8 @@ void grid_unwatch(struct world *world, const struct player *player, uint32_t cel
 {
     struct cell *watched = &world->grid.cells[cell];
 
-    if (world->grid.cell_m > 0) {
-        world->host->stream_unfollow(world->room, player->session, cell);
-    }
-    if (--watched->watchers == 0 && world->grid.cell_m > 0) {
+    world->host->stream_unfollow(world->room, player->session, cell);
+    if (--watched->watchers == 0) {
         world->host->stream_close(world->room, cell);
     }
 }
@@ -219,7 +215,7 @@ int world_put_back(struct world *world, struct entity *entity, uint32_t cell)
     struct player *player = entity->kind == ROOMD_KIND_PLAYER ? (struct player *)entity : NULL;
 
     grid_link(world, entity, cell);
-    if (player == NULL || (player->needs_snapshot && world->grid.cell_m > 0)) {
+    if (player == NULL || player->needs_snapshot) {
         return 0;
     }
     return follow_around(world, player, true);

@@ -38,7 +38,7 @@ void grid_unwatch(struct world *world, const struct player *player, uint32_t cel
 /* To the players in these cells but `except` (may be NULL): who can't be told gets a snapshot at the tick. */
 void world_tell_cells(struct world *world, const uint32_t *cells, uint32_t count, const struct entity *except,
                       uint16_t id, const void *payload, size_t bytes);
-/* Something that the player must know did not go out: with a view it is told nothing more until its snapshot. */
+/* Something that the player must know did not go out: it is told nothing more until its snapshot. */
 void world_lose_sight(struct world *world, struct player *player);
 /* One packet that says: it is there; and the other: it is gone. Return the payload's bytes, *id the packet's. */
 size_t world_put_coming(struct world *world, const struct entity *entity, uint8_t *out, uint16_t *id);

@@ -440,8 +440,10 @@ int map_parse(const char *name, const char *text, size_t bytes, struct map **out
     int result = -ENOMEM;
 
     *out = NULL;
+    if (map != NULL) {
+        map->refs = 1; /* whatever comes of it, map_unref frees it */
+    }
     if (parser != NULL && map != NULL) {
-        map->refs = 1;
         map->tile_m = 1;
         parser->map = map;
         for (int kind = 0; kind < PLACE_KINDS; kind++) {

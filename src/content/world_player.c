@@ -114,6 +114,7 @@ static int sessions_reserve(struct world *world)
     uint32_t needed = world->entities[ROOMD_KIND_PLAYER].count + 1;
     uint32_t capacity = world->sessions_capacity == 0 ? 64 : 2 * world->sessions_capacity;
     uint64_t *sessions;
+    uint32_t *missed;
 
     if (needed <= world->sessions_capacity) {
         return 0;
@@ -123,6 +124,11 @@ static int sessions_reserve(struct world *world)
         return -1;
     }
     world->sessions = sessions;
+    missed = world->host->resize(world->room, world->missed, capacity * sizeof(*missed));
+    if (missed == NULL) {
+        return -1;
+    }
+    world->missed = missed;
     world->sessions_capacity = capacity;
     return 0;
 }

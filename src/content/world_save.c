@@ -343,7 +343,8 @@ static int players_settle(struct world *world)
 
     if (count > 0) {
         world->sessions = world->host->alloc(world->room, count * sizeof(*world->sessions));
-        if (world->sessions == NULL) {
+        world->missed = world->host->alloc(world->room, count * sizeof(*world->missed));
+        if (world->sessions == NULL || world->missed == NULL) {
             return -ENOMEM;
         }
         world->sessions_capacity = count;

@@ -129,10 +129,7 @@ static int view_append(struct world *world, const struct entity *entity, uint16_
     if (!world_is_watched(world, entity)) {
         return 0;
     }
-    if (world->grid.cell_m > 0) {
-        return world->host->stream_append(world->room, entity->cell, id, payload, bytes, 0);
-    }
-    return world->host->broadcast(world->room, id, payload, bytes, 0);
+    return world->host->stream_append(world->room, entity->cell, id, payload, bytes, 0);
 }
 
 void world_tell(struct world *world, const struct entity *entity, uint16_t id, const void *payload,
@@ -165,9 +162,7 @@ void world_tell_vitals(struct world *world, const struct entity *entity)
 void world_lose_sight(struct world *world, struct player *player)
 {
     player->needs_snapshot = true;
-    if (world->grid.cell_m > 0) {
-        world_unfollow(world, player);
-    }
+    world_unfollow(world, player);
 }
 
 void world_tell_one(struct world *world, struct player *player, uint16_t id, const void *payload,
@@ -180,11 +175,11 @@ void world_tell_one(struct world *world, struct player *player, uint16_t id, con
     }
 }
 
-/* The host does not say who of several was passed over, so when one was, none of them is taken to know. */
 void world_tell_cells(struct world *world, const uint32_t *cells, uint32_t count, const struct entity *except,
                       uint16_t id, const void *payload, size_t bytes)
 {
     uint32_t told = 0;
+    uint32_t missed;
     int reached;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -197,15 +192,15 @@ void world_tell_cells(struct world *world, const uint32_t *cells, uint32_t count
     if (told == 0) {
         return;
     }
-    reached = world->host->send_some(world->room, world->sessions, told, id, payload, bytes, 0);
-    if (reached == (int)told) {
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        for (struct entity *e = world->grid.cells[cells[i]].players_first; e != NULL; e = e->cell_next) {
-            if (e != except && ((struct player *)e)->is_following) {
-                world_lose_sight(world, (struct player *)e);
-            }
+    reached =
+        world->host->send_some(world->room, world->sessions, told, id, payload, bytes, 0, world->missed);
+    missed = reached < 0 ? told : told - (uint32_t)reached;
+    for (uint32_t i = 0; i < missed; i++) {
+        uint64_t session = world->sessions[reached < 0 ? i : world->missed[i]];
+        struct player *player = world_player_of(world, session);
+
+        if (player != NULL) {
+            world_lose_sight(world, player);
         }
     }
 }

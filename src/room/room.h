@@ -192,9 +192,12 @@ int room_broadcast_keyed(struct room *room, uint64_t key, uint16_t id, const voi
                          unsigned flags);
 int room_send(struct room *room, uint64_t session, uint16_t id, const void *payload, size_t bytes,
               unsigned flags);
-/* Written once for all of `sessions` that are members. How many it reached, or -EINVAL, -EMSGSIZE, -ENOMEM. */
+/*
+ * Written once for all of `sessions` that are members. How many it reached, or -EINVAL, -EMSGSIZE, -ENOMEM. `missed`
+ * as roomd/content.h says: NULL, or the places of the others.
+ */
 int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
-                   const void *payload, size_t bytes, unsigned flags);
+                   const void *payload, size_t bytes, unsigned flags, uint32_t *missed);
 /* The content's own streams (room_stream.c): as the services in roomd/content.h say. */
 int room_stream_open(struct room *room, uint32_t number);
 int room_stream_close(struct room *room, uint32_t number);

@@ -196,7 +196,7 @@ static bool room_send_to_one(struct room *room, struct session *session, const s
     struct engine *engine = room->engine;
 
     if (reader_send_slice(&session->conn.reader, &engine->net.gather, slice, engine->now_ns) < 0) {
-        /* The content won't be told whom it has not reached: nobody may go on with a packet less. */
+        /* A content that does not ask won't be told whom it has missed: nobody may go on with a packet less. */
         engine_on_no_memory(engine);
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return false;
@@ -204,33 +204,47 @@ static bool room_send_to_one(struct room *room, struct session *session, const s
     return true;
 }
 
+/* The member of that id, if `bytes` may be sent to it; or NULL. */
+static struct session *room_find_receiver(struct room *room, uint64_t session_id, size_t bytes)
+{
+    struct session *session = room_find_member(room, session_id);
+
+    return session != NULL && room_may_send_to(session, bytes) ? session : NULL;
+}
+
 int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
-                   const void *payload, size_t bytes, unsigned flags)
+                   const void *payload, size_t bytes, unsigned flags, uint32_t *missed)
 {
     uint8_t packet[ROOMD_FRAME_BYTES_MAX];
     struct slice slice = {.chunk = NULL};
-    int reached = 0;
+    uint32_t missed_count = 0;
+    uint32_t first = 0;
     int rc = check_packet(id, bytes);
 
     if (rc < 0) {
         return rc;
     }
     bytes = put_packet(packet, id, payload, bytes);
+    /* Written only if there is somebody to have it. */
+    while (first < count && room_find_receiver(room, sessions[first], bytes) == NULL) {
+        first++;
+    }
+    if (first < count &&
+        gather_write_private(&room->engine->net.gather, &room->private_stream, packet, bytes, &slice) < 0) {
+        engine_on_no_memory(room->engine);
+        return -ENOMEM;
+    }
     for (uint32_t i = 0; i < count; i++) {
-        struct session *session = room_find_member(room, sessions[i]);
+        struct session *session = i < first ? NULL : room_find_receiver(room, sessions[i], bytes);
 
-        if (session == NULL || !room_may_send_to(session, bytes)) {
-            continue;
-        }
-        if (slice.chunk == NULL && gather_write_private(&room->engine->net.gather, &room->private_stream,
-                                                        packet, bytes, &slice) < 0) {
-            engine_on_no_memory(room->engine);
-            return -ENOMEM;
-        }
-        if (room_send_to_one(room, session, &slice)) {
+        if (session != NULL && room_send_to_one(room, session, &slice)) {
             room_on_send(room, session, flags);
-            reached++;
+        } else {
+            if (missed != NULL) {
+                missed[missed_count] = i;
+            }
+            missed_count++;
         }
     }
-    return reached;
+    return (int)(count - missed_count);
 }

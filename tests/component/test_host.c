@@ -13,6 +13,7 @@ struct call {
     uint64_t sessions[4];
     uint32_t count;
     uint64_t stranger;
+    uint32_t missed[4];
     int result;
 };
 
@@ -24,23 +25,27 @@ static void send_to_some(struct stage *stage, void *context)
 {
     struct call *call = context;
 
-    call->result =
-        stage->host->send_some(stage->room, call->sessions, call->count, NOTE, "some", 4, ROOMD_URGENT);
+    call->result = stage->host->send_some(stage->room, call->sessions, call->count, NOTE, "some", 4,
+                                          ROOMD_URGENT, call->missed);
 }
 
 static void errors_of_send_some(struct stage *stage, void *context)
 {
     const struct call *call = context;
     const struct roomd_host *host = stage->host;
+    const uint64_t *to = call->sessions;
+    uint32_t missed = 77;
 
-    assert_int_equal(host->send_some(stage->room, call->sessions, 1, 0, "", 0, 0), -EINVAL);
-    assert_int_equal(host->send_some(stage->room, call->sessions, 1, ROOMD_ENGINE_ID_FIRST, "", 0, 0),
-                     -EINVAL);
-    assert_int_equal(host->send_some(stage->room, call->sessions, 1, NOTE, too_long, sizeof(too_long), 0),
+    assert_int_equal(host->send_some(stage->room, to, 1, 0, "", 0, 0, &missed), -EINVAL);
+    assert_int_equal(host->send_some(stage->room, to, 1, ROOMD_ENGINE_ID_FIRST, "", 0, 0, &missed), -EINVAL);
+    assert_int_equal(host->send_some(stage->room, to, 1, NOTE, too_long, sizeof(too_long), 0, &missed),
                      -EMSGSIZE);
-    assert_int_equal(host->send_some(stage->room, call->sessions, 1, NOTE, too_long, SIZE_MAX, 0), -EMSGSIZE);
-    assert_int_equal(host->send_some(stage->room, call->sessions, 0, NOTE, "", 0, 0), 0);
-    assert_int_equal(host->send_some(stage->room, &call->stranger, 1, NOTE, "", 0, 0), 0);
+    assert_int_equal(host->send_some(stage->room, to, 1, NOTE, too_long, SIZE_MAX, 0, &missed), -EMSGSIZE);
+    assert_int_equal(host->send_some(stage->room, to, 0, NOTE, "", 0, 0, &missed), 0);
+    assert_int_equal(missed, 77);
+    assert_int_equal(host->send_some(stage->room, &call->stranger, 1, NOTE, "", 0, 0, NULL), 0);
+    assert_int_equal(host->send_some(stage->room, &call->stranger, 1, NOTE, "", 0, 0, &missed), 0);
+    assert_int_equal(missed, 0);
 }
 
 static void some_are_reached_and_strangers_passed_over(void **state)
@@ -59,6 +64,7 @@ static void some_are_reached_and_strangers_passed_over(void **state)
     call.sessions[2] = one->session;
     stage_run(fixture, room, send_to_some, &call);
     assert_int_equal(call.result, 2);
+    assert_int_equal(call.missed[0], 1);
     player_expect_text(one, NOTE, "some");
     player_expect_text(three, NOTE, "some");
     player_expect_nothing(two);

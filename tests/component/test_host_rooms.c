@@ -271,7 +271,7 @@ static enum roomd_packet_result kick_and_go_on(struct stage *stage, uint64_t ses
     assert_int_equal(host->move(stage->room, session, "other", NULL, 0), -ENOENT);
     assert_int_equal(host->leave(stage->room, session), -ENOENT);
     assert_int_equal(host->send(stage->room, session, NOTE, "x", 1, 0), -ENOENT);
-    assert_int_equal(host->send_some(stage->room, &session, 1, NOTE, "x", 1, 0), 0);
+    assert_int_equal(host->send_some(stage->room, &session, 1, NOTE, "x", 1, 0, NULL), 0);
     assert_int_equal(host->stream_open(stage->room, 1), 0);
     assert_int_equal(host->stream_follow(stage->room, session, 1), -ENOENT);
     assert_int_equal(host->stream_close(stage->room, 1), 0);

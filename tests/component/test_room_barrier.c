@@ -126,20 +126,24 @@ static void send_some(struct stage *stage)
     uint8_t bytes[256];
     uint32_t number = model_packet(PRIVATE);
     size_t size = put_number(bytes, number);
+    uint32_t missed[PLAYERS_MAX], expected[PLAYERS_MAX];
+    uint32_t missed_count = 0;
     uint32_t count = 0;
-    int reached = 0;
 
     for (uint32_t i = 1; i <= model.player_count; i++) {
         if (model_random(4) == 0) {
             sessions[count++] = model.players[i].session;
             if (model.players[i].is_in) {
                 model_expect(&model.players[i], number);
-                reached++;
+            } else {
+                expected[missed_count++] = count - 1;
             }
         }
     }
-    assert_int_equal(stage->host->send_some(stage->room, sessions, count, NOTE, bytes, size, draw_flags()),
-                     reached);
+    assert_int_equal(
+        stage->host->send_some(stage->room, sessions, count, NOTE, bytes, size, draw_flags(), missed),
+        count - missed_count);
+    assert_memory_equal(missed, expected, missed_count * sizeof(missed[0]));
 }
 
 /* To the room when `stream` is 0; to all of it but `but`, when that is not NULL. */

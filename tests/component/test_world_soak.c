@@ -73,14 +73,15 @@ static void test_thirty_minutes_of_churn_fights_and_portals_leave_nothing_behind
         }
     }
     print_message("entered %llu rooms (%llu made), hung up %llu times, hits %llu, kills %llu, deaths %llu, "
-                  "refused %llu\n",
+                  "respawned %llu, refused %llu\n",
                   (unsigned long long)actors.totals.rooms_entered,
                   (unsigned long long)actors.fixture->engine.stats.rooms_created,
                   (unsigned long long)actors.totals.hung_up, (unsigned long long)actors.totals.hits,
                   (unsigned long long)actors.totals.kills, (unsigned long long)actors.totals.deaths,
-                  (unsigned long long)actors.totals.errors);
+                  (unsigned long long)actors.totals.respawns, (unsigned long long)actors.totals.errors);
     assert_true(actors.totals.rooms_entered > 1000 && actors.totals.hung_up > 300);
     assert_true(actors.totals.hits > 1000 && actors.totals.kills > 50);
+    assert_true(actors.totals.deaths > 100 && actors.totals.respawns > 100);
     assert_true(actors.fixture->engine.stats.rooms_created > 10);
     actors_close(&actors);
 }

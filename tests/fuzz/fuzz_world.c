@@ -416,8 +416,7 @@ static void step_player(uint8_t what, struct actor *actor, struct input *input)
         step_leave(actor, input);
         break;
     case 11:
-        /* Without a view one is told by the room's own stream, which it reads whatever it has missed. */
-        fake_set_owed(room, actor->session, take_u8(input) % 2 == 1 && the_world()->view_m > 0);
+        fake_set_owed(room, actor->session, take_u8(input) % 2 == 1);
         break;
     default:
         fake_skip(room, actor->session);

@@ -17,10 +17,15 @@
 #include "content/host.h"
 #include "room/lobby.h"
 #include "roomd/world.h"
+#include "support/actors_read.h"
 #include "support/fake_clock.h"
-#include "wire/control.h"
 
-#define STEP_M 1.3f /* a turn's: below 6 m/s x 250 ms */
+enum { PACIFIST_EVERY = 5, ASTRAY_TURNS = 20 /* around what is in the way */ };
+
+#define BESIDE_M 4.0f  /* from a monster: it stays there */
+#define HUNT_M   24.0f /* so far goes a fighter for a monster: there are some left for the pacifists */
+#define TURN_RAD 6.2831853f
+#define STEP_M   1.3f /* a turn's: below 6 m/s x 250 ms */
 
 static const char data_dir[] = ROOMD_SOURCE_DIR "/tools/world";
 
@@ -85,14 +90,6 @@ void actors_close(struct actors *actors)
     *actors = (struct actors){0};
 }
 
-static void actor_forget(struct actor *actor)
-{
-    actor->known_count = 0;
-    actor->is_placed = false;
-    actor->is_dead = false;
-    actor->room[0] = '\0';
-}
-
 static void actor_connect(struct actors *actors, struct actor *actor, const char *room)
 {
     actor_forget(actor);
@@ -105,211 +102,15 @@ static void actor_connect(struct actors *actors, struct actor *actor, const char
 void actors_add(struct actors *actors, const char *room)
 {
     assert_true(actors->count < ACTORS_MAX);
+    actors->list[actors->count].is_pacifist = actors->count % PACIFIST_EVERY == PACIFIST_EVERY - 1;
     actor_connect(actors, &actors->list[actors->count++], room);
-}
-
-/* ---- what it is told ---- */
-
-static struct known *actor_find(struct actor *actor, uint32_t id)
-{
-    for (uint32_t i = 0; i < actor->known_count; i++) {
-        if (actor->known[i].id == id) {
-            return &actor->known[i];
-        }
-    }
-    return NULL;
-}
-
-static struct known *actor_must_know(struct actor *actor, uint32_t id, const struct frame *frame)
-{
-    struct known *known = actor_find(actor, id);
-
-    if (known == NULL) {
-        fail_msg("player %u was told by packet %u of %#x, whose coming it was not told", actor->id, frame->id,
-                 id);
-    }
-    return known;
-}
-
-static void actor_learn(struct actor *actor, uint32_t id, uint8_t kind, const uint8_t *at)
-{
-    struct known *known = actor_find(actor, id);
-
-    if (known != NULL) {
-        /* Itself it is told of twice: in the list, and as the others are. */
-        if (id != actor->id) {
-            fail_msg("player %u was told twice that %#x came", actor->id, id);
-        }
-        return;
-    }
-    assert_true(actor->known_count < ACTOR_KNOWN_MAX);
-    known = &actor->known[actor->known_count++];
-    *known = (struct known){.id = id, .kind = kind, .x = roomd_get_f32(at), .z = roomd_get_f32(at + 8)};
-    if (id == actor->id) {
-        actor->x = known->x;
-        actor->z = known->z;
-        actor->is_placed = true;
-    }
-}
-
-static void actor_unlearn(struct actor *actor, uint32_t id, const struct frame *frame)
-{
-    struct known *known = actor_must_know(actor, id, frame);
-
-    *known = actor->known[--actor->known_count];
-}
-
-static void actor_read_move(struct actors *actors, struct actor *actor, const struct frame *frame)
-{
-    struct known *known = actor_must_know(actor, roomd_get_u32(frame->payload), frame);
-
-    if (known->moved_turn == actors->turn) {
-        fail_msg("player %u was told of two moves of %#x in one tick", actor->id, known->id);
-    }
-    known->moved_turn = actors->turn;
-    known->x = roomd_get_f32(frame->payload + 4);
-    known->z = roomd_get_f32(frame->payload + 12);
-    actors->totals.moves++;
-}
-
-static void actor_read_list(struct actor *actor, const struct frame *frame)
-{
-    uint32_t count = roomd_get_u16(frame->payload);
-
-    assert_int_equal(frame->payload_bytes, 2 + count * 17);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *entry = frame->payload + 2 + i * 17;
-
-        assert_int_equal(entry[0], roomd_get_u32(entry + 1) == actor->id);
-        actor_learn(actor, roomd_get_u32(entry + 1), ROOMD_KIND_PLAYER, entry + 5);
-    }
-}
-
-static void actor_read_spawn(struct actors *actors, struct actor *actor, const struct frame *frame)
-{
-    const uint8_t *type = frame->payload + 5;
-    const uint8_t *rest = type + 2 + roomd_get_u16(type);
-
-    assert_true(frame->payload[4] > ROOMD_KIND_PLAYER && frame->payload[4] < ROOMD_KIND_COUNT);
-    assert_int_equal(rest + 24 - frame->payload, frame->payload_bytes);
-    actor_learn(actor, roomd_get_u32(frame->payload), frame->payload[4], rest + 4);
-    actors->totals.spawned++;
-}
-
-static void actor_read_fight(struct actors *actors, struct actor *actor, const struct frame *frame)
-{
-    const uint8_t *payload = frame->payload;
-
-    switch (frame->id) {
-    case ROOMD_S_HIT:
-        actor_must_know(actor, roomd_get_u32(payload + 4), frame);
-        assert_true((int32_t)roomd_get_u32(payload + 10) > 0 && (int32_t)roomd_get_u32(payload + 15) >= 0);
-        actors->totals.hits++;
-        break;
-    case ROOMD_S_VITALS:
-        actor_must_know(actor, roomd_get_u32(payload), frame);
-        assert_in_range(roomd_get_u32(payload + 4), 0, roomd_get_u32(payload + 8));
-        break;
-    case ROOMD_S_DIED:
-        actor_must_know(actor, roomd_get_u32(payload), frame);
-        actors->totals.kills += roomd_get_u32(payload + 4) == actor->id;
-        if (roomd_get_u32(payload) == actor->id) {
-            actor->is_dead = true;
-            actor->died_turn = actors->turn;
-            actors->totals.deaths++;
-        }
-        break;
-    case ROOMD_S_RESPAWNED:
-        actor_must_know(actor, roomd_get_u32(payload), frame);
-        if (roomd_get_u32(payload) == actor->id) {
-            actor->is_dead = false;
-            actor->x = roomd_get_f32(payload + 4);
-            actor->z = roomd_get_f32(payload + 12);
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-static void actor_read_engine(struct actors *actors, struct actor *actor, const struct frame *frame)
-{
-    struct control_server control;
-
-    assert_int_equal(control_decode_server(frame, &control), 0);
-    switch (frame->id) {
-    case ROOMD_S_JOINED:
-        actor_forget(actor);
-        memcpy(actor->room, control.joined.room.bytes, control.joined.room.size);
-        actor->room[control.joined.room.size] = '\0';
-        actors->totals.rooms_entered++;
-        break;
-    case ROOMD_S_LEFT:
-        actor_forget(actor);
-        break;
-    case ROOMD_S_ERROR:
-        actors->totals.errors++;
-        break;
-    case ROOMD_S_KICK:
-        fail_msg("player %u was kicked: %.*s", actor->id, frame->payload_bytes - 4,
-                 (const char *)frame->payload + 4);
-        break;
-    default:
-        break;
-    }
-}
-
-static void actor_read_frame(struct actors *actors, struct actor *actor, const struct frame *frame)
-{
-    const uint8_t *payload = frame->payload;
-
-    actors->totals.frames++;
-    actor->digest =
-        hash_u64(actor->digest ^ hash_bytes(payload, frame->payload_bytes) ^ (uint64_t)frame->id << 32);
-    switch (frame->id) {
-    case ROOMD_S_BROADCAST_ENTER_GAME:
-        actor_learn(actor, roomd_get_u32(payload), ROOMD_KIND_PLAYER, payload + 4);
-        break;
-    case ROOMD_S_BROADCAST_LEAVE_GAME:
-    case ROOMD_S_DESPAWN:
-        actor_unlearn(actor, roomd_get_u32(payload), frame);
-        break;
-    case ROOMD_S_PLAYER_LIST:
-        actor_read_list(actor, frame);
-        break;
-    case ROOMD_S_BROADCAST_MOVE:
-    case ROOMD_S_MOVE:
-        actor_read_move(actors, actor, frame);
-        break;
-    case ROOMD_S_SPAWN:
-        actor_read_spawn(actors, actor, frame);
-        break;
-    case ROOMD_S_CORRECT:
-        actor->x = roomd_get_f32(payload);
-        actor->z = roomd_get_f32(payload + 8);
-        actors->totals.corrected++;
-        break;
-    case ROOMD_S_VIEW_RESET:
-        actor->known_count = 0;
-        break;
-    case ROOMD_S_SAID:
-        actors->totals.said++;
-        break;
-    default:
-        if (frame->id >= ROOMD_ENGINE_ID_FIRST) {
-            actor_read_engine(actors, actor, frame);
-        } else {
-            actor_read_fight(actors, actor, frame);
-        }
-        break;
-    }
 }
 
 /* ---- what it does ---- */
 
 static void actor_walk(struct actors *actors, struct actor *actor, const struct known *towards)
 {
-    float angle = draw_between(actors, 0, 6.2831853f);
+    float angle = draw_between(actors, 0, TURN_RAD);
     float x = cosf(angle);
     float z = sinf(angle);
     uint8_t payload[12] = {0};
@@ -372,6 +173,11 @@ static const struct known *actor_nearest(const struct actor *actor, uint8_t kind
     return nearest;
 }
 
+static bool actor_is_afield(const struct actor *actor)
+{
+    return strcmp(actor->room, "field") == 0;
+}
+
 /* Goes away or elsewhere, now and then. True: it has done that. */
 static bool actor_stray(struct actors *actors, struct actor *actor)
 {
@@ -385,7 +191,7 @@ static bool actor_stray(struct actors *actors, struct actor *actor)
         }
         return true;
     }
-    switch (draw(actors, 400)) {
+    switch (draw(actors, actor->is_pacifist ? 4000 : 400)) {
     case 0:
         player_hang_up(actor->player);
         free(actor->player->bytes);
@@ -408,11 +214,54 @@ static bool actor_stray(struct actors *actors, struct actor *actor)
     default:
         break;
     }
+    if (actor->is_pacifist && actor_is_afield(actor)) {
+        return false; /* it has found what it is looking for */
+    }
     if (portal != NULL && !actor->is_dead && draw(actors, 4) == 0) {
         roomd_put_u32(payload, portal->id);
         player_send(actor->player, ROOMD_C_INTERACT, payload, sizeof(payload));
     }
     return false;
+}
+
+/* Any of the monsters that it knows; NULL: it knows none. */
+static const struct known *actor_choose(struct actors *actors, const struct actor *actor)
+{
+    const struct known *chosen = NULL;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < actor->known_count; i++) {
+        if (actor->known[i].kind == ROOMD_KIND_MONSTER && draw(actors, ++count) == 0) {
+            chosen = &actor->known[i];
+        }
+    }
+    return chosen;
+}
+
+/* To a monster of its own choice, not to the one that the crowd hunts: so it gets there while that lives. */
+static void actor_walk_in_peace(struct actors *actors, struct actor *actor)
+{
+    const struct known *target = actor_nearest(actor, ROOMD_KIND_MONSTER);
+    struct known ahead = {.x = actor->x + 100 * cosf(actor->heading),
+                          .z = actor->z + 100 * sinf(actor->heading)};
+
+    if (actor->blocked_turn == actors->turn) {
+        actor->heading = draw_between(actors, 0, TURN_RAD);
+        actor->quarry = 0;
+    }
+    if (actors->turn < actor->blocked_turn + ASTRAY_TURNS) {
+        target = &ahead;
+    } else if (target == NULL || hypotf(target->x - actor->x, target->z - actor->z) > BESIDE_M) {
+        target = actor_find(actor, actor->quarry);
+        if (target == NULL) {
+            target = actor_choose(actors, actor);
+            actor->quarry = target != NULL ? target->id : 0;
+        }
+        if (target == NULL && !actor_is_afield(actor)) {
+            target = actor_nearest(actor, ROOMD_KIND_PORTAL);
+        }
+    }
+    actor_walk(actors, actor, target != NULL ? target : &ahead);
 }
 
 static void actor_act(struct actors *actors, struct actor *actor)
@@ -428,7 +277,14 @@ static void actor_act(struct actors *actors, struct actor *actor)
         }
         return;
     }
+    if (actor->is_pacifist) {
+        actor_walk_in_peace(actors, actor);
+        return;
+    }
     target = actor_nearest(actor, ROOMD_KIND_MONSTER);
+    if (target != NULL && hypotf(target->x - actor->x, target->z - actor->z) > HUNT_M) {
+        target = NULL;
+    }
     if (target == NULL && actors->is_restless) {
         target = actor_nearest(actor, ROOMD_KIND_PORTAL);
     }

@@ -1,6 +1,7 @@
 /*
  * Players with a will of their own, seeded, over a whole engine with the bundled world in its rooms: they walk, fight,
- * talk, call their pets, go through portals. Everything that they are sent is digested, so that two histories can be
+ * talk, call their pets, go through portals. Every fifth is a pacifist, who walks up to monsters of its own choice,
+ * neither strikes nor heals, and dies of it. Everything that they are sent is digested, so that two histories can be
  * compared to the last byte; what they were told is checked against what they know (who enters twice, or moves
  * without having come, fails the test).
  *
@@ -30,7 +31,11 @@ struct actor {
     char room[ROOMD_NAME_BYTES_MAX + 1]; /* "": in none */
     uint32_t id;
     float x, z;
-    bool is_placed; /* it knows where it is */
+    bool is_pacifist;
+    uint32_t quarry;       /* a pacifist's: the monster that it is on its way to; 0: none */
+    float heading;         /* where it goes without one, in radians */
+    uint64_t blocked_turn; /* the last turn in which it could not go where it wanted to */
+    bool is_placed;        /* it knows where it is */
     bool is_dead;
     uint64_t died_turn;
     struct known known[ACTOR_KNOWN_MAX];
@@ -39,7 +44,8 @@ struct actor {
 };
 
 struct actors_totals {
-    uint64_t frames, moves, corrected, hits, kills, deaths, errors, said, spawned, rooms_entered, hung_up;
+    uint64_t frames, moves, corrected, hits, kills, deaths, respawns, errors, said, spawned, rooms_entered,
+        hung_up;
 };
 
 struct actors {

@@ -123,13 +123,14 @@ static int send_to(struct roomd_room *room, uint64_t session, uint16_t id, const
 }
 
 static int send_some(struct roomd_room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
-                     const void *payload, size_t bytes, unsigned flags)
+                     const void *payload, size_t bytes, unsigned flags, uint32_t *missed)
 {
-    int reached = packet_check(id, bytes);
+    uint32_t missed_count = 0;
+    int error = packet_check(id, bytes);
 
     (void)flags;
-    if (reached < 0) {
-        return reached;
+    if (error < 0) {
+        return error;
     }
     struct fake_sent *sent = fake_sent_make(id, payload, bytes);
 
@@ -140,11 +141,15 @@ static int send_some(struct roomd_room *room, const uint64_t *sessions, uint32_t
         if (player != NULL && !player->is_owed_all) {
             fake_pull(player);
             fake_hand(player, sent);
-            reached++;
+            continue;
         }
+        if (missed != NULL) {
+            missed[missed_count] = i;
+        }
+        missed_count++;
     }
     fake_sent_unref(sent);
-    return reached;
+    return (int)(count - missed_count);
 }
 
 static int refuse(struct roomd_room *room, uint64_t session, enum roomd_error code, const char *text)

@@ -272,13 +272,14 @@ static void an_announcement_is_told_once(void **state)
     (void)state;
     peer_send_join(client, "meadow");
     peer_await_packet(client, ROOMD_S_JOINED);
+    peer_expect_packet(client, ROOMD_S_PLAYER_LIST);
+    peer_expect_packet(client, ROOMD_S_BROADCAST_ENTER_GAME);
     reload(daemon, without);
     assert_int_equal(daemon_log_count(daemon, "event=announcement ", NULL), 0);
     reload(daemon, with_text);
     daemon_expect_log(daemon, "event=announcement rooms=2", NULL);
-    do { /* the field's S_PlayerList may come first */
-        assert_true(peer_next_packet(client, &packet, WAIT_LONG_MS));
-    } while (packet.id != ROOMD_S_SAID);
+    assert_true(peer_next_packet(client, &packet, WAIT_LONG_MS));
+    assert_int_equal(packet.id, ROOMD_S_SAID);
     assert_int_equal(packet.payload_bytes, 4 + 1 + 2 + strlen("the gates close at ten"));
     assert_int_equal(roomd_get_u32(packet.payload), 0);
     assert_int_equal(packet.payload[4], ROOMD_ANNOUNCE);

@@ -253,6 +253,7 @@ static void some_and_all_but_one(void **state)
 {
     struct stage stage;
     uint64_t both[3];
+    uint32_t missed[3] = {7, 7, 7};
 
     (void)state;
     stage_open(&stage);
@@ -261,17 +262,22 @@ static void some_and_all_but_one(void **state)
     both[0] = stage.a;
     both[1] = 12345;
     both[2] = stage.b;
-    assert_int_equal(stage.host->send_some(stage.room, both, 3, 42, NULL, 0, 0), 2);
+    assert_int_equal(stage.host->send_some(stage.room, both, 3, 0, NULL, 0, 0, missed), -EINVAL);
+    assert_int_equal(missed[0], 7);
+    assert_int_equal(stage.host->send_some(stage.room, both, 3, 42, NULL, 0, 0, missed), 2);
+    assert_true(missed[0] == 1 && missed[1] == 7);
     fake_set_owed(stage.fake, stage.a, true);
-    assert_int_equal(stage.host->send_some(stage.room, both, 3, 43, NULL, 0, 0), 1);
+    assert_int_equal(stage.host->send_some(stage.room, both, 3, 43, NULL, 0, 0, missed), 1);
+    assert_true(missed[0] == 0 && missed[1] == 1 && missed[2] == 7);
+    assert_int_equal(stage.host->send_some(stage.room, both, 3, 43, NULL, 0, 0, NULL), 1);
     assert_int_equal(stage.host->send(stage.room, stage.a, 44, NULL, 0, 0), -ENOBUFS);
     assert_int_equal(stage.host->send(stage.room, 12345, 44, NULL, 0, 0), -ENOENT);
     assert_int_equal(stage.host->send(stage.room, stage.b, 0xFF00, NULL, 0, 0), -EINVAL);
     assert_int_equal(stage.host->broadcast(stage.room, 1, NULL, ROOMD_PAYLOAD_BYTES_MAX + 1, 0), -EMSGSIZE);
     fake_flush(stage.fake);
     expect_ids(&stage, stage.a, "40 42");
-    expect_ids(&stage, stage.b, "40 41 42 43");
-    assert_int_equal(fake_writes(stage.fake), 4);
+    expect_ids(&stage, stage.b, "40 41 42 43 43");
+    assert_int_equal(fake_writes(stage.fake), 5);
     fake_room_close(stage.fake);
 }
 

@@ -261,6 +261,7 @@ static void who_misses_something_is_told_anew(void **state)
     for (uint64_t seed = 6; seed <= 8; seed++) {
         print_message("seed %u\n", (unsigned)seed);
         play("20", true, seed, 700);
+        play("0", true, seed, 200);
     }
 }
 
