@@ -171,14 +171,31 @@ void conn_finish_writing(struct conn *conn)
     (void)sys_shutdown_write(conn->source.fd);
 }
 
-const char *conn_peer(const struct conn *conn, char *text)
+static struct address ask_peer(int fd)
 {
     struct address address = {.bytes = sizeof(address.storage)};
 
-    if (conn->source.fd < 0 ||
-        sys_getpeername(conn->source.fd, (struct sockaddr *)&address.storage, &address.bytes) < 0) {
+    if (fd < 0 || sys_getpeername(fd, (struct sockaddr *)&address.storage, &address.bytes) < 0) {
         address.storage.ss_family = AF_UNSPEC;
     }
+    return address;
+}
+
+struct endpoint conn_ask_peer(int fd)
+{
+    struct address address = ask_peer(fd);
+
+    return endpoint_of_address(&address);
+}
+
+const char *conn_peer(const struct conn *conn, char *text)
+{
+    if (conn->peer.is_known) {
+        return endpoint_format(&conn->peer, text);
+    }
+
+    struct address address = ask_peer(conn->source.fd);
+
     return address_format(&address, text);
 }
 

@@ -16,6 +16,7 @@
 
 #include "gather/reader.h"
 #include "net/address.h"
+#include "net/network.h"
 #include "net/reactor.h"
 
 /* The most that one read takes from one connection in one turn, and what a frame may hold besides. */
@@ -43,6 +44,7 @@ struct net {
 struct conn {
     struct source source;
     struct reader reader;
+    struct endpoint peer; /* who is at the other end; its owner sets it, if it is known */
     uint8_t *kept;
     uint32_t kept_bytes;
     bool is_blocked;  /* the kernel's buffer is full; EPOLLOUT will tell */
@@ -86,8 +88,11 @@ int conn_write(struct conn *conn, struct net *net);
 /* Says FIN; the peer may still send. */
 void conn_finish_writing(struct conn *conn);
 
+/* Who is at the other end of a connected socket. Not known of unix sockets, and when the kernel does not say. */
+struct endpoint conn_ask_peer(int fd);
 /*
- * The peer's address as text, "unknown" when it can't be told; `text` has ADDRESS_TEXT_BYTES. Returns `text`.
+ * The peer's address as text: as its owner has set it, or as the kernel says; "unknown" when it can't be told. `text` has
+ * ADDRESS_TEXT_BYTES. Returns `text`.
  */
 const char *conn_peer(const struct conn *conn, char *text);
 

@@ -69,20 +69,42 @@ static bool is_stale_unix(const struct address *address)
            sys_connect_unix(&address->storage, address->bytes) == -ECONNREFUSED;
 }
 
+/* Everything but the socket and its address. */
+static int listener_init(struct listener *listener, struct reactor *reactor, struct timers *timers,
+                         void (*on_accept)(void *context, int fd), void *context)
+{
+    *listener = (struct listener){.source = {.fd = -1, .on_ready = listener_on_ready},
+                                  .reactor = reactor,
+                                  .timers = timers,
+                                  .on_accept = on_accept,
+                                  .context = context};
+    return timer_open(timers, &listener->park, listener_unpark);
+}
+
+/* Takes `fd`, which listens, or gives up: then it is the caller's still. */
+static int listener_start(struct listener *listener, int fd)
+{
+    listener->source.fd = fd;
+    listener->address.bytes = sizeof(listener->address.storage);
+
+    int rc = sys_getsockname(fd, (struct sockaddr *)&listener->address.storage, &listener->address.bytes);
+
+    if (rc == 0) {
+        rc = reactor_add(listener->reactor, &listener->source, EPOLLIN);
+    }
+    if (rc < 0) {
+        timer_close(listener->timers, &listener->park);
+        listener->source.fd = -1;
+    }
+    return rc;
+}
+
 int listener_open(struct listener *listener, struct reactor *reactor, struct timers *timers,
                   const struct address *address, int backlog, void (*on_accept)(void *context, int fd),
                   void *context)
 {
     const struct sockaddr *wanted = (const struct sockaddr *)&address->storage;
-
-    *listener = (struct listener){.source = {.fd = -1, .on_ready = listener_on_ready},
-                                  .reactor = reactor,
-                                  .timers = timers,
-                                  .address = *address,
-                                  .on_accept = on_accept,
-                                  .context = context};
-
-    int rc = timer_open(timers, &listener->park, listener_unpark);
+    int rc = listener_init(listener, reactor, timers, on_accept, context);
 
     if (rc < 0) {
         return rc;
@@ -98,18 +120,28 @@ int listener_open(struct listener *listener, struct reactor *reactor, struct tim
         timer_close(timers, &listener->park);
         return fd;
     }
-    listener->source.fd = fd;
-    listener->address.bytes = sizeof(listener->address.storage);
-    rc = sys_getsockname(fd, (struct sockaddr *)&listener->address.storage, &listener->address.bytes);
-    if (rc == 0) {
-        rc = reactor_add(reactor, &listener->source, EPOLLIN);
-    }
+    rc = listener_start(listener, fd);
     if (rc < 0) {
-        timer_close(timers, &listener->park);
         sys_close(fd);
-        listener->source.fd = -1;
     }
     return rc;
+}
+
+int listener_adopt(struct listener *listener, struct reactor *reactor, struct timers *timers, int fd,
+                   void (*on_accept)(void *context, int fd), void *context)
+{
+    int rc = sys_adopt_listening(fd);
+
+    if (rc < 0) {
+        *listener = (struct listener){.source = {.fd = -1}};
+        return rc;
+    }
+    rc = listener_init(listener, reactor, timers, on_accept, context);
+    if (rc < 0) {
+        return rc;
+    }
+    listener->is_adopted = true;
+    return listener_start(listener, fd);
 }
 
 void listener_close(struct listener *listener)
@@ -121,7 +153,7 @@ void listener_close(struct listener *listener)
     sys_close(listener->source.fd);
     listener->source.fd = -1;
     timer_close(listener->timers, &listener->park);
-    if (listener->address.storage.ss_family == AF_UNIX) {
+    if (listener->address.storage.ss_family == AF_UNIX && !listener->is_adopted) {
         sys_unlink(unix_path(&listener->address));
     }
 }

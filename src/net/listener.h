@@ -2,7 +2,7 @@
  * Listeners: accept at most LISTENER_ACCEPTS_MAX connections a turn, and park instead of spinning when the
  * process or the system is out of what an accept needs (EMFILE, ENFILE, ENOBUFS, ENOMEM).
  *
- *     closed --listener_open--> listening --no descriptor or memory--> parked --LISTENER_PARK_NS--> listening
+ *     closed --listener_open, listener_adopt--> listening --no descriptor or memory--> parked --LISTENER_PARK_NS--> listening
  *     listening or parked --listener_close--> closed
  */
 #ifndef ROOMD_NET_LISTENER_H
@@ -28,6 +28,7 @@ struct listener {
     struct log_gate gate;
     uint64_t accepted;
     uint64_t parked;
+    bool is_adopted;
     /* A new connection; `fd` is the callee's from here on. */
     void (*on_accept)(void *context, int fd);
     void *context;
@@ -41,7 +42,14 @@ int listener_open(struct listener *listener, struct reactor *reactor, struct tim
                   const struct address *address, int backlog, void (*on_accept)(void *context, int fd),
                   void *context);
 /*
- * Closes the socket and removes a unix socket's file. Not from on_accept; nothing happens when it is closed.
+ * The same with a socket that listens already, which someone else opened. 0; -ENOTSOCK or -EINVAL: it is none that
+ * listens, or -errno: `fd` is the caller's still.
+ */
+int listener_adopt(struct listener *listener, struct reactor *reactor, struct timers *timers, int fd,
+                   void (*on_accept)(void *context, int fd), void *context);
+/*
+ * Closes the socket and removes a unix socket's file, unless it was adopted: then the file is whose the socket was. Not
+ * from on_accept; nothing happens when it is closed.
  */
 void listener_close(struct listener *listener);
 

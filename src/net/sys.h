@@ -24,6 +24,11 @@ int sys_epoll_wait(int epoll_fd, struct epoll_event *events, int events_max, uin
 
 /* A non-blocking, close-on-exec stream socket that is bound and listens. */
 int sys_listen(const struct sockaddr *address, socklen_t address_bytes, int backlog);
+/*
+ * (sys_adopt.c) Whether a descriptor from elsewhere is a stream socket of a known family that listens; if so it becomes
+ * non-blocking and close-on-exec. 0, -ENOTSOCK, -EINVAL for another kind of socket, or -errno.
+ */
+int sys_adopt_listening(int fd);
 /* Tries to connect to a unix socket and hangs up again: 0 when somebody listens there, or -errno. */
 int sys_connect_unix(const struct sockaddr_storage *address, socklen_t address_bytes);
 /* Whether the file at `path` is a socket; a link to one is not. */
