@@ -229,6 +229,19 @@ struct roomd_host {
 
     /* The room's tick in ms; 0: it flushes at the end of each turn and has no tick callback. A reload may change it. */
     uint32_t (*tick_ms)(struct roomd_room *room);
+
+    /*
+     * The module can't go on in this room: it is closed, and its players are told, as by `close`, though the config
+     * lists it; such a one is opened again, empty, after `room_restart`. The other rooms play on. Of the callbacks only
+     * leave and close follow. `why` is one line, for the log.
+     */
+    void (*fail)(struct roomd_room *room, const char *why);
+
+    /*
+     * Who the player is to the operator's login service, by its ticket: "" without one, else at most
+     * ROOMD_NAME_BYTES_MAX bytes, good until it leaves. No two players in all rooms have the same.
+     */
+    const char *(*user_id)(struct roomd_room *room, uint64_t session);
 };
 
 /*
@@ -249,6 +262,15 @@ struct roomd_option {
     uint32_t is_reloadable; /* may change while the room runs: read it when it is needed */
     double least;
     double most;
+};
+
+/* What a module says of itself. */
+enum roomd_content_flags {
+    /*
+     * It makes no system calls of its own, nor has the C library make any but for memory: the server may run it behind
+     * its filter of system calls, which stops the process at the first that the server itself has no use for.
+     */
+    ROOMD_CONTENT_SANDBOXED = 1
 };
 
 /*
@@ -303,6 +325,8 @@ struct roomd_content {
      */
     int (*restore)(const struct roomd_host *host, struct roomd_room *room, const void *bytes, size_t size,
                    void **state);
+
+    uint32_t flags; /* enum roomd_content_flags */
 };
 
 /* The one symbol that a module's shared object exports. The table must stay where it is. */

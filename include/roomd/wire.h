@@ -69,7 +69,13 @@ enum roomd_server_packet {
     X(12, IO_ERROR, "reading or writing failed")                                                             \
     X(13, NO_MEMORY, "the server has no memory left for this session")                                       \
     X(14, ROOM_CLOSED, "the room was closed")                                                                \
-    X(15, CONTENT_ERROR, "the room's content failed while it handled the player")
+    X(15, CONTENT_ERROR, "the room's content failed while it handled the player")                            \
+    X(16, BANNED, "the client's address is banned, or turned away for a time for what came from it")         \
+    X(17, TOO_MANY, "too many connections come from the client's address, at once or in a second")           \
+    X(18, PROXY, "the proxy did not say whom it speaks for, or not by a PROXY header that parses")           \
+    X(19, TICKET, "the ticket is missing, wrong, expired or used")                                           \
+    X(20, DUPLICATE, "the same user is here already")                                                        \
+    X(21, REPLACED, "the same user came in anew")
 
 enum roomd_close_reason {
     ROOMD_CLOSE_NONE = 0,
@@ -98,7 +104,8 @@ enum roomd_close_reason {
     X(15, OUT_OF_REACH, "too far away, or something is in the way")                                          \
     X(16, TOO_SOON, "not again so soon")                                                                     \
     X(17, IS_DEAD, "the dead can't do that")                                                                 \
-    X(18, NO_SUCH_PLAYER, "no such player here")
+    X(18, NO_SUCH_PLAYER, "no such player here")                                                             \
+    X(19, NOT_ALLOWED, "the ticket does not allow that")
 
 enum roomd_error {
     ROOMD_ERROR_NONE = 0,

@@ -191,6 +191,11 @@ static void host_free(struct roomd_room *room, void *memory)
     room_content_free(room_of(room), memory);
 }
 
+static void host_fail(struct roomd_room *room, const char *why)
+{
+    room_fail(room_of(room), why != NULL ? why : "");
+}
+
 static void host_log(struct roomd_room *room, const char *text)
 {
     char quoted[512];
@@ -216,6 +221,7 @@ static const struct roomd_host host = {
     .set_user = host_set_user,
     .now_ms = host_now_ms,
     .tick_ms = host_tick_ms,
+    .fail = host_fail,
     .option = host_option,
     .log = host_log,
     .send_some = host_send_some,
@@ -242,6 +248,7 @@ static const struct roomd_host host = {
     .free = host_free,
     .read_data = host_read_data,
     .count = host_count,
+    .user_id = host_user_id,
 };
 
 const struct roomd_host *content_host(void)

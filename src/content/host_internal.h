@@ -18,6 +18,7 @@ static inline struct room *room_of(struct roomd_room *room)
 /* Players and rooms (host_rooms.c). */
 uint32_t host_players(struct roomd_room *room, uint64_t *sessions, uint32_t max);
 const char *host_player_name(struct roomd_room *room, uint64_t session);
+const char *host_user_id(struct roomd_room *room, uint64_t session);
 int host_find(struct roomd_room *room, const char *name, struct roomd_room_info *info);
 int host_create(struct roomd_room *room, const char *template_name, const char *name);
 int host_close(struct roomd_room *room, const char *name);

@@ -71,11 +71,26 @@ uint32_t host_players(struct roomd_room *handle, uint64_t *sessions, uint32_t ma
     return room->member_count;
 }
 
+/* Who the player is by its ticket; NULL: it has shown none, or is none of this room's. */
+static const struct session_identity *identity_of(struct roomd_room *room, uint64_t id)
+{
+    const struct session *session = room_find_member(room_of(room), id);
+
+    return session == NULL ? NULL : session->identity;
+}
+
 const char *host_player_name(struct roomd_room *room, uint64_t session)
 {
-    (void)room;
-    (void)session;
-    return ""; /* nobody has a ticket that was checked */
+    const struct session_identity *identity = identity_of(room, session);
+
+    return identity == NULL ? "" : identity->name;
+}
+
+const char *host_user_id(struct roomd_room *room, uint64_t session)
+{
+    const struct session_identity *identity = identity_of(room, session);
+
+    return identity == NULL ? "" : identity->user;
 }
 
 static struct room *find_room(const struct room *room, const char *name)

@@ -241,6 +241,9 @@ static int parse_value(struct parser *parser, const struct config_key *key, cons
     if (config_value_read(key, object, text, why, sizeof(why)) < 0) {
         return refuse(parser, "%s = %s: %s", key->name, config_text_show(shown, sizeof(shown), text), why);
     }
+    if (key->type == CONFIG_ADDRESSES) {
+        parser->config->listen_lines[parser->config->server.listen_count - 1] = parser->line;
+    }
     return room == NULL ? 0 : note_room_value(parser, key, room);
 }
 
@@ -414,5 +417,6 @@ void config_fini(struct config *config)
     }
     free(config->rooms);
     free(config->templates);
-    memset(config, 0, sizeof(*config));
+    bans_fini(&config->bans);
+    explicit_bzero(config, sizeof(*config)); /* it may hold keys */
 }

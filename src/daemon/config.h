@@ -20,7 +20,9 @@
 #define ROOMD_DAEMON_CONFIG_H
 
 #include "base/log.h"
+#include "room/bans.h"
 #include "room/room.h"
+#include "room/tickets.h"
 #include "roomd/content.h"
 
 #include <stdbool.h>
@@ -36,6 +38,7 @@ enum config_limits_misc {
     CONFIG_SETTINGS_MAX = 256,   /* keys of the content's own, in one section */
     CONFIG_PATH_BYTES_MAX = 511, /* of a directory, without the NUL */
     CONFIG_ANNOUNCEMENT_BYTES_MAX = 400,
+    CONFIG_USER_BYTES_MAX = 63,
     CONFIG_CONTENT_BYTES_MAX = 255,  /* of a content's name, without the NUL */
     CONFIG_LINE_BYTES_MAX = 1023,    /* of a line, without its newline */
     CONFIG_LINES_MAX = 2000000,      /* of a file */
@@ -85,14 +88,38 @@ struct server_config {
     uint64_t chunk_memory_bytes_max;
     uint32_t job_timers_max;
     uint32_t accept_backlog;
-    char module_dir[CONFIG_PATH_BYTES_MAX + 1];           /* as given; "": none */
-    char data_dir[CONFIG_PATH_BYTES_MAX + 1];             /* as given; "": where the file is */
+    char module_dir[CONFIG_PATH_BYTES_MAX + 1]; /* as given; "": none */
+    char data_dir[CONFIG_PATH_BYTES_MAX + 1];   /* as given; "": where the file is */
+    uint64_t callback_max_ns;
+    uint64_t room_restart_ns;               /* 0: never */
+    char run_as[CONFIG_USER_BYTES_MAX + 1]; /* "": nobody else */
+    bool has_seccomp;
+    char secret_file[CONFIG_PATH_BYTES_MAX + 1]; /* as given; "": players need no tickets */
+    bool is_open; /* to anybody from anywhere, though there is no secret_file */
+    uint64_t ticket_ttl_max_ns;
+    uint32_t nonces_max;
+    enum ticket_duplicate duplicate;
+    uint32_t conns_per_address;
+    uint32_t connect_rate; /* a second */
+    uint32_t connect_burst;
+    uint32_t sources_max;
+    uint32_t penalty_points;
+    uint64_t penalty_half_life_ns;
+    uint64_t penalty_ns;
+    uint64_t penalty_max_ns;
+    uint64_t grace_ns;
+    struct network_list exempt;
+    struct network_list proxy_from;
+    char ban_file[CONFIG_PATH_BYTES_MAX + 1];             /* as given; "": none */
     char announcement[CONFIG_ANNOUNCEMENT_BYTES_MAX + 1]; /* one line of printable UTF-8, or "" */
 };
 
 /* No two rooms or templates have the same name. Both lists are in the file's order, and released by config_fini. */
 struct config {
     struct server_config server;
+    int listen_lines[CONFIG_LISTEN_MAX]; /* of each of server.listen; 0: the default's, or of -l */
+    struct bans bans;                    /* what ban_file says; nobody before addresses_check */
+    struct ticket_keys ticket_keys;      /* what secret_file holds; none before door_check */
     struct room_config *rooms;
     uint32_t room_count; /* 1 to server.rooms_max */
     struct room_config *templates;

@@ -31,6 +31,9 @@ static void print_range(const struct config_key *key, char out[RANGE_BYTES])
     case CONFIG_ADDRESSES:
         snprintf(out, RANGE_BYTES, "addresses");
         break;
+    case CONFIG_NETWORKS:
+        snprintf(out, RANGE_BYTES, "networks");
+        break;
     case CONFIG_TEXT:
         snprintf(out, RANGE_BYTES, "a name");
         break;

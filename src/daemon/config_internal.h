@@ -15,6 +15,7 @@ enum config_section { CONFIG_SERVER, CONFIG_ROOM, CONFIG_TEMPLATE, CONFIG_SECTIO
 
 enum config_type {
     CONFIG_ADDRESSES, /* server_config.listen; the key may be given several times */
+    CONFIG_NETWORKS,  /* struct network_list, set apart by spaces; may be empty */
     CONFIG_TEXT,      /* char[], never empty */
     CONFIG_PATH,      /* char[], may be empty */
     CONFIG_LINE,      /* char[], printable, with spaces; may be empty */
@@ -44,7 +45,7 @@ struct config_key {
 };
 
 enum {
-    CONFIG_KEYS_MAX = 48,
+    CONFIG_KEYS_MAX = 128,
     CONFIG_VALUE_TEXT_BYTES = 520,
     CONFIG_SHOWN_BYTES = 80 /* of foreign text in an error */
 };

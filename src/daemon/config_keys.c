@@ -26,6 +26,8 @@ enum { FIXED = 0, RELOADABLE = 1, OR_ZERO = 2, ROOM_ONLY = 4 };
 /* The section, the key, its field, the default, the choices or the range, the flags, the help. */
 #define ADDRESSES(in, key, member, by_default, flags, text)                                                  \
     ROW(in, key, member, by_default, flags, text), .type = CONFIG_ADDRESSES
+#define NETWORKS(in, key, member, by_default, flags, text)                                                   \
+    ROW(in, key, member, by_default, flags, text), .type = CONFIG_NETWORKS
 #define TEXT(in, key, member, by_default, flags, text)                                                       \
     ROW(in, key, member, by_default, flags, text), .type = CONFIG_TEXT
 #define PATH(in, key, member, by_default, flags, text)                                                       \
@@ -50,6 +52,11 @@ static const char *const log_levels[] = {"alert", "error", "warn", "info", "debu
 
 _Static_assert(LOG_LEVEL_ALERT == 0 && LOG_LEVEL_ERROR == 1 && LOG_LEVEL_WARN == 2 && LOG_LEVEL_INFO == 3 &&
                    LOG_LEVEL_DEBUG == 4,
+               "the list of choices follows its enum");
+
+static const char *const duplicates[] = {"refuse", "replace", NULL};
+
+_Static_assert(TICKET_DUPLICATE_REFUSE == 0 && TICKET_DUPLICATE_REPLACE == 1,
                "the list of choices follows its enum");
 
 const struct config_key config_keys[] = {
@@ -87,6 +94,62 @@ const struct config_key config_keys[] = {
     {PATH(
         SERVER, "data_dir", data_dir, "", FIXED,
         "where contents find their files; relative to the config file's directory, which it is when empty")},
+    {DURATION(SERVER, "callback_max", callback_max_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
+              "time that a content's callback may take; one that takes longer ends the process, which says "
+              "where it was")},
+    {DURATION(
+        SERVER, "room_restart", room_restart_ns, "5s", 100 * MS, H, RELOADABLE | OR_ZERO,
+        "time after which a room is opened again, empty, whose content has failed; 0: it stays closed")},
+    {LINE(SERVER, "run_as", run_as, "", FIXED,
+          "whom the server becomes when root starts it, once it listens; empty: it stays who it is")},
+    {FLAG(SERVER, "seccomp", has_seccomp, "yes", FIXED,
+          "refuse system calls that the server has no use for; off where a content that is not bundled does "
+          "not say that "
+          "it can")},
+    {PATH(
+        SERVER, "secret_file", secret_file, "", RELOADABLE,
+        "the keys of tickets, one or two lines `id secret`; with it C_HELLO needs a ticket; relative to the "
+        "config file's directory; empty: nobody needs one")},
+    {FLAG(SERVER, "open", is_open, "no", RELOADABLE,
+          "without secret_file: listen also on addresses that other machines reach, for whoever comes")},
+    {DURATION(SERVER, "ticket_ttl_max", ticket_ttl_max_ns, "24h", S, 8760 * H, RELOADABLE,
+              "the longest time that a ticket may still be good for; one that expires later is refused")},
+    {COUNT(SERVER, "nonces_max", nonces_max, "65536", 1, 16777216, FIXED,
+           "used tickets remembered until they expire; when there are so many, new ones are refused")},
+    {CHOICE(SERVER, "duplicate", duplicate, "replace", duplicates, RELOADABLE,
+            "a user who comes in anew with another ticket: takes the place of the session that there is, or "
+            "is refused")},
+    {COUNT(SERVER, "conns_per_address", conns_per_address, "128", 1, 1000000, RELOADABLE,
+           "connections at once from one address (of IPv6: a network of 64 bits); the next one gets "
+           "S_KICK(too_many)")},
+    {COUNT(
+        SERVER, "connect_rate", connect_rate, "10", 1, 1000000, RELOADABLE,
+        "connections a second from one address, when connect_burst is used up; more get S_KICK(too_many)")},
+    {COUNT(SERVER, "connect_burst", connect_burst, "128", 1, 1000000, RELOADABLE,
+           "connections that may come from one address in one go")},
+    {DURATION(SERVER, "grace", grace_ns, "30s", 0, H, RELOADABLE,
+              "time from the start in which connect_rate does not hold, so that all may come back after a "
+              "restart")},
+    {COUNT(SERVER, "penalty_points", penalty_points, "20", 1, 1000000, RELOADABLE,
+           "points at which an address is turned away for a time: 4 for a kick for what it sent, 3 for a "
+           "hello that failed, 1 for a frame not completed, 0.1 for a connection above connect_rate")},
+    {DURATION(SERVER, "penalty_half_life", penalty_half_life_ns, "60s", S, 24 * H, RELOADABLE,
+              "time in which an address's points halve")},
+    {DURATION(SERVER, "penalty_time", penalty_ns, "10s", S, 24 * H, RELOADABLE,
+              "time for which an address is turned away first; twice as long each time it happens again")},
+    {DURATION(SERVER, "penalty_time_max", penalty_max_ns, "10m", S, 24 * H, RELOADABLE,
+              "the longest of these times; so long without a penalty, and the next is half as long again")},
+    {COUNT(SERVER, "sources_max", sources_max, "32768", 1, 16777216, FIXED,
+           "addresses remembered besides those that are connected; then the oldest are forgotten")},
+    {NETWORKS(SERVER, "exempt", exempt, "127.0.0.0/8 ::1", RELOADABLE,
+              "networks whose addresses are not counted, limited or turned away, but by ban_file; up to 32, "
+              "set apart by spaces")},
+    {PATH(SERVER, "ban_file", ban_file, "", RELOADABLE,
+          "who is kept out: a network a line, and until when (2026-12-24 or 2026-12-24T18:00:00Z, UTC) or "
+          "`lift`; relative to the config file's directory; empty: nobody")},
+    {NETWORKS(SERVER, "proxy_from", proxy_from, "", RELOADABLE,
+              "networks of proxies, which must begin with a PROXY header (version 1 or 2): then the address "
+              "that it names counts; up to 32, set apart by spaces; empty: nobody is a proxy")},
     {LINE(SERVER, "announcement", announcement, "", RELOADABLE,
           "what every room is told when a reload has changed it, in at most 400 bytes")},
 

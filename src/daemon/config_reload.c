@@ -28,6 +28,8 @@ static bool is_same_value(const struct config_key *key, const void *a, const voi
     switch (key->type) {
     case CONFIG_ADDRESSES:
         return is_same_listen(a, b);
+    case CONFIG_NETWORKS:
+        return memcmp((const char *)a + key->offset, (const char *)b + key->offset, key->size) == 0;
     case CONFIG_TEXT:
     case CONFIG_PATH:
     case CONFIG_LINE:

@@ -244,15 +244,51 @@ int config_add_listen(struct server_config *server, const char *address, char *e
     return 0;
 }
 
+static int read_networks(const struct config_key *key, void *object, const char *text, char *why,
+                         size_t why_size)
+{
+    static const char blanks[] = " \t";
+    struct network_list list = {.count = 0};
+
+    CHECK(key->size == sizeof(list));
+    for (text += strspn(text, blanks); *text != '\0'; text += strspn(text, blanks)) {
+        char word[NETWORK_TEXT_BYTES];
+        size_t size = strcspn(text, blanks);
+        int rc = -EINVAL;
+
+        if (list.count == NETWORKS_MAX) {
+            return refuse(why, why_size, "more than %d networks", NETWORKS_MAX);
+        }
+        if (size < sizeof(word)) {
+            memcpy(word, text, size);
+            word[size] = '\0';
+            rc = network_parse(&list.networks[list.count++], word);
+        }
+        if (rc == -EDOM) {
+            return refuse(why, why_size,
+                          "bits are set behind the network's own (10.0.0.0/8, not 10.0.0.1/8)");
+        }
+        if (rc < 0) {
+            return refuse(why, why_size, "not networks (write them like 10.0.0.0/8 192.0.2.7 2001:db8::/32)");
+        }
+        text += size;
+    }
+    memcpy((char *)object + key->offset, &list, sizeof(list));
+    return 0;
+}
+
 int config_value_read(const struct config_key *key, void *object, const char *text, char *why,
                       size_t why_size)
 {
-    if (text[0] == '\0' && key->type != CONFIG_PATH && key->type != CONFIG_LINE) {
+    if (text[0] == '\0' && key->type != CONFIG_PATH && key->type != CONFIG_LINE &&
+        key->type != CONFIG_NETWORKS) {
         return refuse(why, why_size, "no value");
     }
     switch (key->type) {
     case CONFIG_ADDRESSES:
         return config_add_listen(object, text, why, why_size);
+    case CONFIG_NETWORKS:
+        return read_networks(key, object, text, why, why_size);
     case CONFIG_TEXT:
     case CONFIG_PATH:
         return read_text(key, object, text, why, why_size);
@@ -298,9 +334,27 @@ static void print_addresses(const struct server_config *server, char *out, size_
     }
 }
 
+static void print_networks(const struct config_key *key, const void *object, char *out, size_t out_size)
+{
+    struct network_list list;
+    size_t used = 0;
+
+    memcpy(&list, (const char *)object + key->offset, sizeof(list));
+    out[0] = '\0';
+    for (uint32_t i = 0; i < list.count && used < out_size; i++) {
+        char text[NETWORK_TEXT_BYTES];
+
+        used += (size_t)snprintf(out + used, out_size - used, "%s%s", i == 0 ? "" : " ",
+                                 network_format(&list.networks[i], text));
+    }
+}
+
 void config_value_print(const struct config_key *key, const void *object, char *out, size_t out_size)
 {
     switch (key->type) {
+    case CONFIG_NETWORKS:
+        print_networks(key, object, out, out_size);
+        break;
     case CONFIG_ADDRESSES:
         print_addresses(object, out, out_size);
         break;

@@ -3,9 +3,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "content/host.h"
+#include "daemon/sandbox.h"
 #include "daemon/server.h"
+#include "daemon/ticket_command.h"
 
 struct options {
     const char *config_path;
@@ -20,6 +23,7 @@ static void print_usage(FILE *out)
         "everyone in the room in one gathered flush a tick.\n"
         "\n"
         "usage: roomd [-c FILE] [-t] [-l LISTEN] [--help] [--version]\n"
+        "       roomd ticket --user USER --secret-file FILE [...]   (roomd ticket --help says more)\n"
         "\n"
         "  -c, --config FILE    read the config from FILE (without it: one room `lobby` on 127.0.0.1:7777)\n"
         "  -t, --test           check the config, say OK or the line and what is wrong, and end\n"
@@ -102,6 +106,10 @@ static int check_config(const struct options *options)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "ticket") == 0) {
+        return ticket_command(argc - 1, argv + 1);
+    }
+
     struct options options = {0};
     int status = options_parse(&options, argc, argv);
 
@@ -116,6 +124,11 @@ int main(int argc, char **argv)
 
     if (server == NULL) {
         fputs("roomd: no memory\n", stderr);
+        return 1;
+    }
+    if (sandbox_begin() < 0) {
+        perror("roomd: no_new_privs");
+        free(server);
         return 1;
     }
     if (server_init(server, options.config_path, options.listen) < 0) {

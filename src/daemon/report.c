@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "daemon/addresses.h"
 #include "daemon/server.h"
 #include "room/job_timer.h"
 #include "room/room.h"
@@ -24,6 +25,23 @@ static void format_closes(const struct engine_stats *stats, char *out, size_t si
             used += (size_t)snprintf(out + used, size - used, " close_%s=%" PRIu64, close_reason_name(reason),
                                      stats->closes[reason]);
         }
+    }
+}
+
+/* " ticket_ok=5 ticket_expired=1": what became of the tickets that were shown, and how many are remembered. */
+static void format_tickets(const struct engine *engine, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (enum ticket_result result = TICKET_OK; result < TICKET_RESULT_COUNT && used < size; result++) {
+        if (engine->stats.tickets[result] > 0) {
+            used += (size_t)snprintf(out + used, size - used, " ticket_%s=%" PRIu64,
+                                     ticket_result_name(result), engine->stats.tickets[result]);
+        }
+    }
+    if (tickets_are_required(&engine->tickets) && used < size) {
+        snprintf(out + used, size - used, " ticket_nonces=%" PRIu32, engine->tickets.nonces.count);
     }
 }
 
@@ -66,8 +84,12 @@ void report_stats(const struct engine *engine)
     const struct net_stats *net = &engine->net.stats;
     const struct gather *gather = &engine->net.gather;
     char closes[1024];
+    char tickets[512];
+    char addresses[512];
 
     format_closes(stats, closes, sizeof(closes));
+    format_tickets(engine, tickets, sizeof(tickets));
+    addresses_format_stats(engine, addresses, sizeof(addresses));
     log_notice(
         "stats",
         "sessions=%" PRIu32 " rooms=%" PRIu32 " opened=%" PRIu64 " closes=%" PRIu64 " enters=%" PRIu64
@@ -77,7 +99,7 @@ void report_stats(const struct engine *engine)
         " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64
         " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " memory_refused=%" PRIu64
         " chunks=%" PRIu32 " chunk_bytes=%" PRIu64 " callbacks_slow=%" PRIu64 " rooms_created=%" PRIu64
-        " rooms_retired=%" PRIu64 " cpu_s=%.3f%s",
+        " rooms_retired=%" PRIu64 " rooms_failed=%" PRIu64 " cpu_s=%.3f%s%s%s",
         engine->sessions.used, engine->lobby.count, stats->opened, closes_total(stats), stats->enters,
         stats->leaves, stats->packets_in, stats->packets_dropped, stats->errors_sent, gather->deliveries,
         gather->overwritten, net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes,
@@ -85,7 +107,7 @@ void report_stats(const struct engine *engine)
         us(histogram_quantile(&stats->lateness_ns, 0.99)), us(stats->lateness_ns.max), stats->jobs,
         stats->jobs_refused, stats->job_timers_late, stats->appends_refused + gather->outbox_refused,
         gather->chunks.live, gather->chunks.memory_bytes, stats->callbacks_slow, stats->rooms_created,
-        stats->rooms_retired, (double)clock_cpu_ns() / 1e9, closes);
+        stats->rooms_retired, stats->rooms_failed, (double)clock_cpu_ns() / 1e9, closes, tickets, addresses);
     report_counters(engine);
 }
 
@@ -153,16 +175,21 @@ void report_limits(const struct server *server)
     uint64_t outbox_bytes = (uint64_t)server->engine.net.gather.blocks.limit * sizeof(struct outbox_block);
     uint64_t timers_bytes = (uint64_t)config->job_timers_max * sizeof(struct job_timer);
     uint64_t templates_bytes = templates_bytes_max(&server->config);
+    uint64_t tickets_bytes = server->config.ticket_keys.count > 0
+                                 ? tickets_bytes_max(config->sessions_max, config->nonces_max)
+                                 : 0;
     uint64_t rooms_bytes = 0;
+    uint64_t sources_bytes = addresses_bytes_max(config);
 
     for (uint32_t i = 0; i < server->config.room_count; i++) {
         rooms_bytes += room_bytes_max(&server->config.rooms[i]);
     }
     LOG(LOG_LEVEL_INFO, "limits",
         "sessions_max=%" PRIu32 " sessions_bytes=%" PRIu64 " outbox_bytes=%" PRIu64 " chunk_bytes=%" PRIu64
-        " rooms_bytes=%" PRIu64 " templates_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " total_bytes=%" PRIu64,
+        " rooms_bytes=%" PRIu64 " templates_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " tickets_bytes=%" PRIu64
+        " sources_bytes=%" PRIu64 " total_bytes=%" PRIu64,
         config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_bytes_max, rooms_bytes,
-        templates_bytes, timers_bytes,
+        templates_bytes, timers_bytes, tickets_bytes, sources_bytes,
         sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes + templates_bytes +
-            timers_bytes);
+            timers_bytes + tickets_bytes + sources_bytes);
 }

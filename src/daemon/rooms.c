@@ -7,6 +7,9 @@
 
 #include "base/log.h"
 #include "content/host.h"
+#include "daemon/addresses.h"
+#include "daemon/door.h"
+#include "daemon/listeners.h"
 #include "daemon/server.h"
 #include "room/room.h"
 
@@ -54,6 +57,8 @@ struct engine_limits rooms_engine_limits(const struct config *config)
         .frame_bytes_max = server->frame_bytes_max,
         .frame_timeout_ns = server->frame_timeout_ns,
         .linger_ns = server->linger_ns,
+        .sources = addresses_limits(server),
+        .proxy_from = server->proxy_from,
     };
 
     grow_slices_max(&limits, config->rooms, config->room_count);
@@ -121,10 +126,26 @@ static int take_templates(struct engine *engine, const struct config *config)
     return rc;
 }
 
+/* Whether it is the name of a room that the config lists. */
+static bool is_of_config(void *context, const char *name)
+{
+    const struct server *server = context;
+
+    for (uint32_t i = 0; i < server->config.room_count; i++) {
+        if (strcmp(server->config.rooms[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int rooms_open(struct server *server)
 {
     /* First, for a content may make rooms of them when it is opened. */
     int rc = take_templates(&server->engine, &server->config);
+
+    server->engine.is_name_kept = is_of_config;
+    server->engine.names_kept = server;
 
     for (uint32_t i = 0; i < server->config.room_count && rc == 0; i++) {
         rc = room_open_configured(&server->engine, &server->config.rooms[i]);
@@ -190,9 +211,15 @@ static void server_take_config(struct server *server, struct config *config)
     for (uint32_t i = 0; i < config->room_count; i++) {
         struct room_options options = room_options_of(&config->rooms[i]);
 
-        room_set_options(room_of_config(engine, &config->rooms[i]), &options);
+        struct room *room = room_of_config(engine, &config->rooms[i]);
+
+        if (room != NULL) { /* its content may have failed when it was opened */
+            room_set_options(room, &options);
+        }
     }
     engine_set_limits(engine, &limits);
+    addresses_take_config(engine, config);
+    door_take_config(engine, config);
     log_set_level(config->server.log_level);
     if (config->server.stats_ns > 0) {
         timer_arm(&engine->timers, &server->stats_timer, engine->now_ns + config->server.stats_ns);
@@ -217,10 +244,16 @@ static int open_new(struct server *server, const struct config *config, char err
     int rc = config_check_reload(&server->config, config, error, CONFIG_ERROR_BYTES);
 
     if (rc == 0) {
+        rc = listeners_check(server, config, error);
+    }
+    if (rc == 0) {
         rc = rooms_open_new(engine, config, error, CONFIG_ERROR_BYTES);
     }
     if (rc == 0) {
         rc = check_names_made(engine, config, error, CONFIG_ERROR_BYTES);
+    }
+    if (rc == 0) {
+        rc = door_prepare(engine, config);
     }
     if (rc == 0) {
         rc = take_templates(engine, config);
@@ -261,6 +294,38 @@ void rooms_reload(struct server *server)
     server_take_config(server, &config);
     LOG(LOG_LEVEL_INFO, "reload", "rooms=%u templates=%u", server->engine.lobby.count,
         server->config.template_count);
+}
+
+/* What fails while the timer runs is opened with the rest: each room once in room_restart at most. */
+void rooms_watch(struct server *server)
+{
+    struct engine *engine = &server->engine;
+    uint64_t restart_ns = server->config.server.room_restart_ns;
+
+    if (server->rooms_failed == engine->stats.rooms_failed) {
+        return;
+    }
+    server->rooms_failed = engine->stats.rooms_failed;
+    if (restart_ns > 0 && !timer_is_armed(&server->reopen_timer)) {
+        timer_arm(&engine->timers, &server->reopen_timer, engine->now_ns + restart_ns);
+    }
+}
+
+void rooms_on_reopen(struct timer *timer, uint64_t now_ns)
+{
+    struct server *server = LIST_ENTRY(timer, struct server, reopen_timer);
+    const struct config *config = &server->config;
+    bool is_missing = false;
+
+    for (uint32_t i = 0; i < config->room_count && !server->wants_stop; i++) {
+        if (room_of_config(&server->engine, &config->rooms[i]) == NULL &&
+            room_open_configured(&server->engine, &config->rooms[i]) < 0) {
+            is_missing = true;
+        }
+    }
+    if (is_missing && config->server.room_restart_ns > 0) {
+        timer_arm(&server->engine.timers, timer, now_ns + config->server.room_restart_ns);
+    }
 }
 
 void rooms_announce(struct server *server)

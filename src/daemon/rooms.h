@@ -22,6 +22,11 @@ int rooms_open(struct server *server);
  */
 void rooms_reload(struct server *server);
 
+/* The turn's phase 4: sees to it that a room of the config whose content has failed is opened again. */
+void rooms_watch(struct server *server);
+/* server->reopen_timer: opens the rooms of the config that are closed. */
+void rooms_on_reopen(struct timer *timer, uint64_t now_ns);
+
 /* Every room's content is told the config's announcement. Phase 2, as all game code. */
 void rooms_announce(struct server *server);
 

@@ -19,6 +19,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "content/host.h"
+#include "daemon/addresses.h"
+#include "daemon/door.h"
+#include "daemon/listeners.h"
 #include "daemon/report.h"
 #include "daemon/rooms.h"
 #include "room/room.h"
@@ -85,13 +88,6 @@ static void server_flush(struct server *server)
     scheduler_flush(&server->engine);
 }
 
-static void server_close_listeners(struct server *server)
-{
-    while (server->listener_count > 0) {
-        listener_close(&server->listeners[--server->listener_count]);
-    }
-}
-
 static void server_kick_all(struct server *server)
 {
     uint32_t at = 0;
@@ -117,7 +113,7 @@ static void server_advance(struct server *server)
     switch (server->phase) {
     case SERVER_RUNNING:
         if (server->wants_stop) {
-            server_close_listeners(server);
+            listeners_close(server);
             server->phase = SERVER_LAST_READ;
         }
         break;
@@ -151,21 +147,34 @@ static void server_reap(struct server *server)
         server->wants_report = false;
         report_stats(&server->engine);
         report_rooms(&server->engine);
+        addresses_report(&server->engine);
     }
     if (server->wants_reload) {
         server->wants_reload = false;
+        upkeep_begin_reload(server);
         rooms_reload(server);
+        upkeep_end_reload(server);
     }
+    rooms_watch(server);
     server_advance(server);
+}
+
+void server_turn(struct server *server)
+{
+    server_read(server);
+    server_play(server);
+    server_flush(server);
+    server_reap(server);
 }
 
 int server_run(struct server *server)
 {
+    if (upkeep_start(server) < 0) {
+        return 1;
+    }
     while (server->phase != SERVER_DONE) {
-        server_read(server);
-        server_play(server);
-        server_flush(server);
-        server_reap(server);
+        server_turn(server);
+        upkeep_turn(server);
     }
     report_stats(&server->engine);
     report_rooms(&server->engine);
@@ -192,6 +201,7 @@ static void server_on_signal(void *context, int signal)
             break;
         }
         server->wants_stop = true;
+        upkeep_stop(server);
         timer_arm(&server->engine.timers, &server->shutdown_timer,
                   server->engine.now_ns + server->config.server.shutdown_timeout_ns);
         break;
@@ -204,6 +214,7 @@ static void server_on_stats(struct timer *timer, uint64_t now_ns)
     uint64_t stats_ns = server->config.server.stats_ns;
 
     report_stats(&server->engine);
+    upkeep_tell_status(server);
     timer_arm(&server->engine.timers, timer, now_ns + stats_ns);
 }
 
@@ -231,6 +242,7 @@ int server_load_config(struct config *config, const char *config_path, const cha
         char reason[CONFIG_ERROR_BYTES / 2];
 
         config->server.listen_count = 0;
+        memset(config->listen_lines, 0, sizeof(config->listen_lines));
         rc = config_add_listen(&config->server, listen_override, reason, sizeof(reason));
         if (rc < 0) {
             snprintf(error, CONFIG_ERROR_BYTES, "-l %.128s: %s", listen_override, reason);
@@ -238,6 +250,12 @@ int server_load_config(struct config *config, const char *config_path, const cha
     }
     if (rc == 0) {
         rc = config_bind(config, config_path, error, CONFIG_ERROR_BYTES);
+    }
+    if (rc == 0) {
+        rc = door_check(config, config_path, error);
+    }
+    if (rc == 0) {
+        rc = addresses_check(config, config_path, error);
     }
     if (rc < 0) {
         config_fini(config);
@@ -262,49 +280,47 @@ static void raise_descriptor_limit(uint32_t sessions_max)
     }
 }
 
-static int server_open_listeners(struct server *server)
+static int server_open_timers(struct server *server)
 {
-    const struct server_config *config = &server->config.server;
+    struct timers *timers = &server->engine.timers;
+    int rc = timer_open(timers, &server->stats_timer, server_on_stats);
 
-    for (uint32_t i = 0; i < config->listen_count; i++) {
-        struct address address;
-        struct listener *listener = &server->listeners[i];
-        char text[ADDRESS_TEXT_BYTES];
-        int rc = address_parse(&address, config->listen[i]);
-
-        if (rc == 0) {
-            rc = listener_open(listener, &server->engine.net.reactor, &server->engine.timers, &address,
-                               (int)config->accept_backlog, session_accept, &server->engine);
-        }
-        if (rc < 0) {
-            fprintf(stderr, "roomd: listen = %s: %s\n", config->listen[i], strerror(-rc));
-            return rc;
-        }
-        server->listener_count++;
-        log_notice("listen", "addr=%s", address_format(&listener->address, text));
-    }
-    return 0;
+    rc = rc < 0 ? rc : timer_open(timers, &server->shutdown_timer, server_on_shutdown_timeout);
+    rc = rc < 0 ? rc : timer_open(timers, &server->reopen_timer, rooms_on_reopen);
+    return rc < 0 ? rc : upkeep_open(server);
 }
 
+/* Ports below 1024 are root's; game code is not run as root when it need not be. */
 static int server_open(struct server *server)
 {
-    struct engine *engine = &server->engine;
-    int rc = timer_open(&engine->timers, &server->stats_timer, server_on_stats);
+    int rc = server_open_timers(server);
 
     if (rc == 0) {
-        rc = timer_open(&engine->timers, &server->shutdown_timer, server_on_shutdown_timeout);
+        rc = signals_open(&server->signals, &server->engine.net.reactor, server_on_signal, server);
     }
     if (rc == 0) {
-        rc = signals_open(&server->signals, &engine->net.reactor, server_on_signal, server);
-    }
-    if (rc == 0) {
-        rc = rooms_open(server);
+        addresses_take_config(&server->engine, &server->config);
+        rc = door_prepare(&server->engine, &server->config);
     }
     if (rc < 0) {
         fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
         return rc;
     }
-    return server_open_listeners(server);
+    door_take_config(&server->engine, &server->config);
+    rc = listeners_open(server);
+    if (rc == 0) {
+        rc = upkeep_drop_root(server);
+    }
+    if (rc < 0) {
+        return rc; /* they have said why */
+    }
+    rc = rooms_open(server);
+    if (rc < 0) {
+        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        return rc;
+    }
+    listeners_log(server);
+    return 0;
 }
 
 /* Where contents find their files. */
@@ -327,7 +343,12 @@ int server_init(struct server *server, const char *config_path, const char *list
     signals_init(&server->signals);
 
     char error[CONFIG_ERROR_BYTES];
-    int rc = server_load_config(&server->config, config_path, listen_override, error);
+    int rc = upkeep_init(server);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = server_load_config(&server->config, config_path, listen_override, error);
 
     if (rc == 0) {
         rc = server_place_data_dir(server, error);
@@ -366,10 +387,12 @@ int server_init(struct server *server, const char *config_path, const char *list
 
 void server_fini(struct server *server)
 {
-    server_close_listeners(server);
+    listeners_close(server);
     signals_close(&server->signals, &server->engine.net.reactor);
     timer_close(&server->engine.timers, &server->stats_timer);
     timer_close(&server->engine.timers, &server->shutdown_timer);
+    timer_close(&server->engine.timers, &server->reopen_timer);
+    upkeep_fini(server);
     engine_fini(&server->engine);
     config_fini(&server->config);
     content_unload_all();

@@ -18,6 +18,7 @@
 #include "base/timers.h"
 #include "daemon/config.h"
 #include "daemon/signals.h"
+#include "daemon/upkeep.h"
 #include "net/listener.h"
 #include "room/engine.h"
 
@@ -32,8 +33,11 @@ struct server {
     struct listener listeners[CONFIG_LISTEN_MAX];
     uint32_t listener_count;
     struct signals signals;
+    struct upkeep upkeep;
     struct timer stats_timer;
     struct timer shutdown_timer;
+    struct timer reopen_timer; /* armed while a room of the config is closed, for its content failed */
+    uint64_t rooms_failed;     /* of the engine's statistics: so many have been looked at */
     enum server_phase phase;
     bool wants_stop;
     bool is_overdue; /* shutdown_timeout has passed */
@@ -59,6 +63,8 @@ void server_fini(struct server *server);
 int server_load_config(struct config *config, const char *config_path, const char *listen_override,
                        char *error);
 
+/* One turn, its four phases. What waits for input waits in the first of them, as long as nothing is due. */
+void server_turn(struct server *server);
 /* Turns until it has been told to end. 0, or 1 when it was forced. */
 int server_run(struct server *server);
 

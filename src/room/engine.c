@@ -1,6 +1,7 @@
 #include "room/engine.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 #include "room/job_timer.h"
@@ -21,6 +22,8 @@ void engine_set_limits(struct engine *engine, const struct engine_limits *limits
     engine->limits.frame_bytes_max = limits->frame_bytes_max;
     engine->limits.frame_timeout_ns = limits->frame_timeout_ns;
     engine->limits.linger_ns = limits->linger_ns;
+    engine->limits.proxy_from = limits->proxy_from;
+    sources_set_limits(&engine->sources, &limits->sources);
     if (limits->outbox_slices_max > engine->limits.outbox_slices_max) {
         engine->limits.outbox_slices_max = limits->outbox_slices_max;
         engine->net.gather.blocks.limit = blocks_max(limits);
@@ -79,6 +82,8 @@ static void engine_free(struct engine *engine)
     timer_close(&engine->timers, &engine->blocked_timer);
     stream_fini(&engine->private_stream);
     lobby_fini(&engine->lobby);
+    tickets_fini(&engine->tickets);
+    sources_fini(&engine->sources);
     slots_fini(&engine->sessions);
     slots_fini(&engine->job_timers);
     pool_fini(&engine->session_pool);
@@ -86,6 +91,18 @@ static void engine_free(struct engine *engine)
     pool_fini(&engine->net.kept_small);
     gather_fini(&engine->net.gather);
     timers_fini(&engine->timers);
+}
+
+/* Peers may choose their addresses, behind a proxy even freely: how they are hashed is nobody's business. */
+static int engine_init_sources(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns)
+{
+    uint8_t key[SIPHASH_KEY_BYTES];
+
+    if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
+        return -EIO; /* so few bytes come whole or not at all */
+    }
+    return sources_init(&engine->sources, &engine->timers, &limits->sources, limits->sessions_max, key,
+                        now_ns);
 }
 
 int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns)
@@ -103,6 +120,7 @@ int engine_init(struct engine *engine, const struct engine_limits *limits, uint6
     int rc = slots_init(&engine->sessions, limits->sessions_max);
 
     rc = rc < 0 ? rc : slots_init(&engine->job_timers, limits->job_timers_max);
+    rc = rc < 0 ? rc : engine_init_sources(engine, limits, now_ns);
     rc = rc < 0 ? rc : lobby_init(&engine->lobby, limits->rooms_max);
     rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->deadline_timer, session_check_deadlines);
     rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->blocked_timer, session_check_blocked);

@@ -30,6 +30,8 @@
 #include "gather/stream.h"
 #include "net/conn.h"
 #include "room/lobby.h"
+#include "room/sources.h"
+#include "room/tickets.h"
 #include "roomd/content.h"
 
 /* A tick that starts later than this after its due time is counted as late. */
@@ -41,8 +43,10 @@ struct engine_limits {
     uint32_t job_timers_max;
     uint32_t chunk_bytes;
     uint64_t chunk_memory_bytes_max;
-    /* These may change while the engine runs. */
-    uint32_t outbox_slices_max; /* the most of any room; only ever grows */
+    /* These may change while the engine runs, but for what sources.h says. */
+    struct sources_limits sources;
+    struct network_list proxy_from; /* who speaks for others, and begins with a PROXY header */
+    uint32_t outbox_slices_max;     /* the most of any room; only ever grows */
     uint32_t frame_bytes_max;
     uint64_t frame_timeout_ns;
     uint64_t linger_ns;
@@ -60,8 +64,10 @@ struct engine_stats {
     uint64_t jobs_refused; /* the queue was full: the sender waited */
     uint64_t callbacks_slow;
     uint64_t rooms_created; /* of templates */
+    uint64_t rooms_failed;  /* their contents said so */
     uint64_t rooms_retired;
     uint64_t job_timers_late;
+    uint64_t tickets[TICKET_RESULT_COUNT]; /* shown, by what became of them */
     uint64_t enters;
     uint64_t leaves;
     uint64_t ticks;
@@ -90,12 +96,25 @@ struct content_counter {
  */
 #define CALLBACK_SLOW_NS (50 * NS_PER_MS)
 
+/*
+ * The callback that is running, for a signal handler to look at: only room_content.c writes it. They nest; the time and
+ * the number are those of the outermost, the names those of the innermost.
+ */
+struct running {
+    const struct room *_Atomic room; /* NULL: none */
+    const char *_Atomic callback;
+    _Atomic uint64_t number;   /* counts up: which one it is */
+    _Atomic uint64_t begin_ns; /* of the coarse clock */
+};
+
 struct engine {
     struct net net;
     struct timers timers;
     struct engine_limits limits;
     struct engine_stats stats;
     struct lobby lobby;
+    struct tickets tickets;
+    struct sources sources;
     struct slots sessions;
     struct pool session_pool;
     struct slots job_timers;
@@ -117,13 +136,18 @@ struct engine {
     struct log_gate memory_gate;
     struct log_gate create_gate; /* contents that did not open */
     struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
+    struct close_log abuse_log;
     const struct roomd_host *host; /* for rooms made of templates */
     const char *data_dir;          /* where contents find their files; NULL: nowhere */
     struct content_counter counters[ROOMD_COUNTERS_MAX];
     uint32_t counter_count;
     struct log_gate slow_gate; /* callbacks that took too long */
     uint64_t callback_end_ns;  /* the coarse clock when the last callback was through */
-    uint64_t now_ns;           /* the turn's clock */
+    struct running running;
+    /* Whether the config lists a room of that name, open or not: no other may have it. NULL: none is kept. */
+    bool (*is_name_kept)(void *context, const char *name);
+    void *names_kept;
+    uint64_t now_ns; /* the turn's clock */
     uint32_t next_player;
     uint32_t instant_rooms; /* whose tick is 0 */
     bool is_playing;        /* a room's content is at work */

@@ -215,6 +215,9 @@ int lobby_create(struct engine *engine, const char *template_name, const char *n
     if (lobby_find(lobby, name, strlen(name)) != NULL) {
         return -EEXIST;
     }
+    if (engine->is_name_kept != NULL && engine->is_name_kept(engine->names_kept, name)) {
+        return -EEXIST; /* the config's room of that name is closed for now */
+    }
     if (template == NULL) {
         return -ENOENT;
     }

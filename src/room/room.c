@@ -223,7 +223,7 @@ static void room_run_packet(struct room *room, const struct job *job, const uint
 {
     struct session *session = room_find_member(room, job->session);
 
-    if (session == NULL || session->is_muted) {
+    if (session == NULL || session->is_muted || room->has_failed) {
         room->engine->stats.packets_dropped++;
         return;
     }

@@ -108,6 +108,7 @@ struct room {
     struct list closing_link; /* engine->closing, from room_retire on */
     bool is_locked;
     bool is_closing;
+    bool has_failed; /* its content said so: is_closing, and it is told of leaving and closing alone */
     /* The round of flushing. */
     uint64_t wanted_due_ns; /* the tick that asked for the next round; 0: none did */
     uint32_t cursor;
@@ -146,6 +147,11 @@ void room_set_options(struct room *room, const struct room_options *options);
  * the reap of a turn once it is empty. Its name is free at once. Idempotent, and safe from its own callbacks.
  */
 void room_retire(struct room *room);
+/*
+ * Its content can't go on: says so in the log, and retires it, one of the config too. Of the content's callbacks only
+ * leave and close run from then on. Idempotent, and safe from its own callbacks. `why` is one line.
+ */
+void room_fail(struct room *room, const char *why);
 /* The turn's phase 4: closes those retired rooms that are empty. */
 void room_reap(struct engine *engine);
 /* ROOMD_ERROR_NONE, or why nobody may take a seat: the one place where capacity, lock and closing are looked at. */

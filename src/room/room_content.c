@@ -1,6 +1,7 @@
 #include "room/room_content.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,27 +17,45 @@
 /* What SplitMix64 adds for each number (Steele et al. 2014); hash_u64 is its finaliser. */
 #define RANDOM_STEP 0x9E3779B97F4A7C15u
 
-/* A callback that is running. They nest: a content's create runs another one's open. */
+/* A callback that is running, and what it runs within: a content's create runs another one's open. */
 struct watch {
     uint64_t begin_ns;
+    const struct room *outer_room;
+    const char *outer_callback;
     bool was_playing;
 };
 
-static struct watch watch_begin(struct room *room)
-{
-    struct watch watch = {.begin_ns = clock_coarse_ns(), .was_playing = room->engine->is_playing};
+#define LOAD(member)         atomic_load_explicit(&(member), memory_order_relaxed)
+#define STORE(member, value) atomic_store_explicit(&(member), (value), memory_order_relaxed)
 
+static struct watch watch_begin(struct room *room, const char *callback)
+{
+    struct running *running = &room->engine->running;
+    struct watch watch = {.begin_ns = clock_coarse_ns(),
+                          .outer_room = LOAD(running->room),
+                          .outer_callback = LOAD(running->callback),
+                          .was_playing = room->engine->is_playing};
+
+    if (watch.outer_room == NULL) {
+        STORE(running->number, LOAD(running->number) + 1);
+        STORE(running->begin_ns, watch.begin_ns);
+    }
+    STORE(running->callback, callback);
+    STORE(running->room, room);
     room->engine->is_playing = true;
     return watch;
 }
 
-static void watch_end(struct room *room, struct watch watch, const char *callback)
+static void watch_end(struct room *room, struct watch watch)
 {
     struct engine *engine = room->engine;
+    const char *callback = LOAD(engine->running.callback);
     uint64_t end_ns = clock_coarse_ns();
     uint64_t took_ns = end_ns - watch.begin_ns;
     uint64_t held;
 
+    STORE(engine->running.room, watch.outer_room);
+    STORE(engine->running.callback, watch.outer_callback);
     engine->callback_end_ns = end_ns;
     engine->is_playing = watch.was_playing;
     if (took_ns <= CALLBACK_SLOW_NS) {
@@ -84,10 +103,10 @@ int room_content_open(struct room *room, const struct roomd_host *host)
     }
     room->epoch_ns = room->engine->now_ns;
 
-    struct watch watch = watch_begin(room);
+    struct watch watch = watch_begin(room, "open");
 
     rc = result_of(room->content->open(host, (struct roomd_room *)room, &room->content_state));
-    watch_end(room, watch, "open");
+    watch_end(room, watch);
     if (rc < 0) {
         room_content_clear(room);
     }
@@ -96,11 +115,11 @@ int room_content_open(struct room *room, const struct roomd_host *host)
 
 void room_content_call_close(struct room *room)
 {
-    struct watch watch = watch_begin(room);
+    struct watch watch = watch_begin(room, "close");
 
     room->content->close(room->content_state);
     room->content_state = NULL;
-    watch_end(room, watch, "close");
+    watch_end(room, watch);
 }
 
 void room_content_close(struct room *room)
@@ -111,88 +130,92 @@ void room_content_close(struct room *room)
 
 int room_content_call_save(struct room *room, void *out, size_t size, size_t *bytes)
 {
-    struct watch watch = watch_begin(room);
+    struct watch watch = watch_begin(room, "save");
     int rc = room->content->save(room->content_state, out, size, bytes);
 
-    watch_end(room, watch, "save");
+    watch_end(room, watch);
     return result_of(rc);
 }
 
 int room_content_call_restore(struct room *room, const struct roomd_host *host, const void *bytes,
                               size_t size)
 {
-    struct watch watch = watch_begin(room);
+    struct watch watch = watch_begin(room, "restore");
     int rc = room->content->restore(host, (struct roomd_room *)room, bytes, size, &room->content_state);
 
-    watch_end(room, watch, "restore");
+    watch_end(room, watch);
     return result_of(rc);
 }
 
 void room_content_enter(struct room *room, struct session *session)
 {
     if (room->content->enter != NULL) {
-        struct watch watch = watch_begin(room);
+        struct watch watch = watch_begin(room, "enter");
 
         room->content->enter(room->content_state, session->id);
-        watch_end(room, watch, "enter");
+        watch_end(room, watch);
     }
 }
 
 void room_content_leave(struct room *room, struct session *session, enum roomd_leave_reason reason)
 {
     if (room->content->leave != NULL) {
-        struct watch watch = watch_begin(room);
+        struct watch watch = watch_begin(room, "leave");
 
         room->content->leave(room->content_state, session->id, reason);
-        watch_end(room, watch, "leave");
+        watch_end(room, watch);
     }
 }
 
 enum roomd_packet_result room_content_packet(struct room *room, uint64_t session, uint16_t id,
                                              const uint8_t *payload, size_t bytes)
 {
-    struct watch watch = watch_begin(room);
+    struct watch watch = watch_begin(room, "packet");
     enum roomd_packet_result result = room->content->packet(room->content_state, session, id, payload, bytes);
 
-    watch_end(room, watch, "packet");
+    watch_end(room, watch);
     return result;
 }
 
 void room_content_run(struct room *room, roomd_job *job, uint64_t session, const void *payload, size_t bytes)
 {
-    struct watch watch = watch_begin(room);
+    if (room->has_failed) {
+        return;
+    }
+
+    struct watch watch = watch_begin(room, "job");
 
     job(room->content_state, session, payload, bytes);
-    watch_end(room, watch, "job");
+    watch_end(room, watch);
 }
 
 void room_content_tick(struct room *room)
 {
-    if (room->content->tick != NULL) {
-        struct watch watch = watch_begin(room);
+    if (room->content->tick != NULL && !room->has_failed) {
+        struct watch watch = watch_begin(room, "tick");
 
         room->content->tick(room->content_state);
-        watch_end(room, watch, "tick");
+        watch_end(room, watch);
     }
 }
 
 void room_content_resync(struct room *room, struct session *session)
 {
-    if (room->content->resync != NULL) {
-        struct watch watch = watch_begin(room);
+    if (room->content->resync != NULL && !room->has_failed) {
+        struct watch watch = watch_begin(room, "resync");
 
         room->content->resync(room->content_state, session->id);
-        watch_end(room, watch, "resync");
+        watch_end(room, watch);
     }
 }
 
 void room_content_announce(struct room *room, const char *text)
 {
-    if (room->content->announce != NULL) {
-        struct watch watch = watch_begin(room);
+    if (room->content->announce != NULL && !room->has_failed) {
+        struct watch watch = watch_begin(room, "announce");
 
         room->content->announce(room->content_state, text);
-        watch_end(room, watch, "announce");
+        watch_end(room, watch);
     }
 }
 

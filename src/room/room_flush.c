@@ -150,8 +150,10 @@ void room_remove_member(struct room *room, uint32_t index)
         room->members[index]->member = index;
         index = room->cursor;
     }
-    room->members[index] = room->members[last];
-    room->members[index]->member = index;
+    if (index < last) { /* the last one may be who has just been moved, when all are done */
+        room->members[index] = room->members[last];
+        room->members[index]->member = index;
+    }
     room->member_count--;
 }
 

@@ -3,10 +3,13 @@
  *
  *     open --room_retire--> closing --everyone has left: room_reap--> freed
  *     open, of a template and empty --idle_close_ns--> room_retire
+ *     open --its content fails: room_fail--> room_retire
  *
  * A closing room is out of the lobby: its name is free, nobody finds it. Whoever holds a seat in it lets go by himself:
  * members by the transition that room_retire asks for, those on their way when they arrive and are turned away.
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "room/engine.h"
@@ -83,6 +86,21 @@ void room_retire(struct room *room)
     for (uint32_t i = 0; i < room->member_count; i++) {
         session_expel(room->members[i]);
     }
+}
+
+void room_fail(struct room *room, const char *why)
+{
+    char quoted[512];
+
+    if (room->has_failed) {
+        return;
+    }
+    room->has_failed = true;
+    room->engine->stats.rooms_failed++;
+    LOG(LOG_LEVEL_ERROR, "room_failed", "room=%s id=%u content=%s players=%u why=%s", room->log_name,
+        room->id, room->content->name, room->member_count,
+        log_quote(quoted, sizeof(quoted), why, strlen(why)));
+    room_retire(room);
 }
 
 void room_unlist(struct room *room)

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "room/engine.h"
 #include "room/room.h"
+#include "room/session_source.h"
+#include "room/session_ticket.h"
 #include "wire/control.h"
 #include "wire/names.h"
 
@@ -58,14 +60,18 @@ static void session_free(struct session *session)
     CHECK(session->place == SESSION_NOWHERE && !list_is_linked(&session->transition_link));
     CHECK(session->next_room == NULL && session->parcel == NULL && session->next_parcel == NULL);
     CHECK(session->request == NULL);
+    session_free_identity(session);
     slots_remove(&engine->sessions, session->id);
     pool_give(&engine->session_pool, session);
 }
 
-static void session_autojoin(struct session *session, struct room *room)
+void session_autojoin(struct session *session)
 {
-    switch (session_join(session, room)) {
+    struct room *room = session->engine->lobby.autojoin;
+
+    switch (room == NULL ? ROOMD_ERROR_NONE : session_join(session, room)) {
     case ROOMD_ERROR_NONE:
+    case ROOMD_ERROR_NOT_ALLOWED: /* its ticket is for another one: it asks for that */
         return;
     case ROOMD_ERROR_ROOM_LOCKED:
         session_close(session, ROOMD_CLOSE_FULL, "full: the room is locked");
@@ -75,34 +81,71 @@ static void session_autojoin(struct session *session, struct room *room)
     }
 }
 
-void session_accept(void *context, int fd)
+void session_begin(struct session *session)
 {
-    struct engine *engine = context;
-
-    if (engine->sessions.used == engine->limits.sessions_max) {
-        session_refuse(engine, fd, ROOMD_CLOSE_FULL);
-        return;
+    session->awaits_ticket = tickets_are_required(&session->engine->tickets);
+    if (!session->awaits_ticket) {
+        session_autojoin(session);
     }
+}
 
+/* A session with that connection; NULL, and the newcomer has been refused. */
+static struct session *session_open(struct engine *engine, int fd)
+{
     struct session *session = session_allocate(engine);
 
     if (session == NULL) {
         session_refuse(engine, fd, ROOMD_CLOSE_NO_MEMORY);
-        return;
-    }
-    if (conn_open(&session->conn, &engine->net, fd, session_on_ready) < 0) {
-        engine->stats.closes[ROOMD_CLOSE_IO_ERROR]++;
-        engine->stats.opened++;
-        session_free(session);
-        return;
+        return NULL;
     }
     engine->stats.opened++;
+    if (conn_open(&session->conn, &engine->net, fd, session_on_ready) < 0) {
+        engine->stats.closes[ROOMD_CLOSE_IO_ERROR]++;
+        session_free(session);
+        return NULL;
+    }
     session->player = ++engine->next_player;
     LOG(LOG_LEVEL_DEBUG, "open", "session=%llx player=%u", (unsigned long long)session->id, session->player);
+    return session;
+}
 
-    if (engine->lobby.autojoin != NULL) {
-        session_autojoin(session, engine->lobby.autojoin);
+void session_accept_from(struct engine *engine, int fd, const struct endpoint *peer)
+{
+    bool is_proxy = source_is_proxy(engine, peer);
+    struct source_entry *source = NULL;
+    enum roomd_close_reason reason = ROOMD_CLOSE_FULL;
+
+    if (engine->sessions.used < engine->limits.sessions_max) {
+        reason = is_proxy ? ROOMD_CLOSE_NONE : source_admit(engine, peer, &source);
     }
+    if (reason != ROOMD_CLOSE_NONE) {
+        session_refuse(engine, fd, reason);
+        return;
+    }
+
+    struct session *session = session_open(engine, fd);
+
+    if (session == NULL) {
+        if (source != NULL) {
+            sources_leave(&engine->sources, source);
+        }
+        return;
+    }
+    session->conn.peer = *peer;
+    session->source = source;
+    session->awaits_proxy = is_proxy;
+    if (is_proxy) {
+        session_set_deadline(session, &engine->partial, engine->now_ns + engine->limits.frame_timeout_ns);
+    } else {
+        session_begin(session);
+    }
+}
+
+void session_accept(void *context, int fd)
+{
+    struct endpoint peer = conn_ask_peer(fd);
+
+    session_accept_from(context, fd, &peer);
 }
 
 void session_mark_dirty(struct session *session)
@@ -208,12 +251,14 @@ void session_close(struct session *session, enum roomd_close_reason reason, cons
     session->is_muted = session->engine->is_playing;
     session->engine->stats.closes[reason]++;
     session_log_close(session);
+    session_blame_source(session, reason);
     if (can_be_told(reason)) {
         session_put_kick(session, text);
     } else {
         session_end(session);
     }
     session_quit_rooms(session);
+    session_leave_users(session);
 }
 
 void session_reap(struct engine *engine)
@@ -225,6 +270,7 @@ void session_reap(struct engine *engine)
         struct session *session = LIST_ENTRY(node, struct session, wait_link);
 
         conn_close(&session->conn, &engine->net);
+        session_leave_source(session);
         if (session->place == SESSION_NOWHERE) {
             session_free(session);
         }
@@ -346,7 +392,7 @@ void session_resume(struct session *session)
 {
     bool is_on_its_way = session->place == SESSION_ENTERING || session->place == SESSION_LEAVING;
 
-    if (session->is_paused && !session->is_owing && !is_on_its_way &&
+    if (session->is_paused && !session->is_owing && !is_on_its_way && !session->is_replacing &&
         session->close_reason == ROOMD_CLOSE_NONE && !list_is_linked(&session->wait_link)) {
         struct engine *engine = session->engine;
 

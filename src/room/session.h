@@ -20,7 +20,8 @@
  *        stream, until the session is kicked or ended.
  *     2. a seat is held in `room` while entering, in_room or leaving, and in `next_room` while that is set.
  *     3. while entering or leaving, while the room's queue is full, while the room that it asked for is to be
- *        made, or while it has answers to read first, the session is paused: what the client sends waits in
+ *        made, while the same user's session before it is on its way out (session_ticket.h), or while it has
+ *        answers to read first, the session is paused: what the client sends waits in
  *        order, in the kernel and in the connection's kept bytes. It goes on when none of them holds it any more.
  *     4. next_parcel is NULL while next_room is.
  *     5. while `request` is set an open session is on engine->creating, unless it is entering or leaving: then it
@@ -41,6 +42,8 @@
 
 struct engine;
 struct room;
+struct session_identity;
+struct source_entry;
 
 enum session_place { SESSION_NOWHERE, SESSION_ENTERING, SESSION_IN_ROOM, SESSION_LEAVING };
 
@@ -68,10 +71,12 @@ struct session {
     struct engine *engine;
     struct room *room;
     struct room *next_room;
-    void *user;                   /* the content's */
-    struct parcel *parcel;        /* what it carries into `room`, until it has entered; NULL: nothing */
-    struct parcel *next_parcel;   /* the same for next_room */
-    struct room_request *request; /* NULL: none waits to be made */
+    void *user;                        /* the content's */
+    struct parcel *parcel;             /* what it carries into `room`, until it has entered; NULL: nothing */
+    struct parcel *next_parcel;        /* the same for next_room */
+    struct room_request *request;      /* NULL: none waits to be made */
+    struct source_entry *source;       /* counts the connection; NULL: its address is not known, or exempt */
+    struct session_identity *identity; /* who it is, by its ticket; NULL: it has shown none */
     uint64_t id;
     uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
     uint64_t transition_after; /* jobs of the room that come before the transition */
@@ -88,6 +93,10 @@ struct session {
     uint8_t close_reason; /* enum roomd_close_reason; NONE while open */
     uint8_t leave_reason; /* enum roomd_leave_reason, while leaving */
     bool has_hello;
+    bool awaits_proxy;  /* who it is, the PROXY header has yet to say: nothing else is read before */
+    bool has_begun;     /* a first frame has come */
+    bool awaits_ticket; /* autojoin is for those who have shown theirs */
+    bool is_replacing;  /* paused until the same user's session before it is out of its room */
     bool is_paused;
     bool is_kicked;  /* told S_KICK: what it sends is thrown away */
     bool is_muted;   /* closed by the content: what it had sent and has not run yet is not run */
@@ -102,6 +111,10 @@ struct session {
  * on_accept.
  */
 void session_accept(void *engine, int fd);
+/* The same, of a connection from `peer`. */
+void session_accept_from(struct engine *engine, int fd, const struct endpoint *peer);
+/* It is known where it comes from, and it may: into the autojoin room, unless it has to show a ticket first. */
+void session_begin(struct session *session);
 
 /*
  * Ends a session: told why where it can be told, out of its room, counted and logged once. Idempotent: the
@@ -160,6 +173,9 @@ int session_send(struct session *session, const void *frame, size_t bytes);
 bool session_send_control(struct session *session, const void *frame, size_t bytes);
 /* S_ERROR, likewise. `text` NULL: the code's own. */
 void session_send_error(struct session *session, enum roomd_error code, const char *text);
+
+/* Into the room that takes every new connection, if there is one and it may; closed as `full` when that takes no more. */
+void session_autojoin(struct session *session);
 
 /* Will be flushed at the end of this turn. */
 void session_mark_dirty(struct session *session);

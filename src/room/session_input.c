@@ -9,6 +9,8 @@
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/session.h"
+#include "room/session_source.h"
+#include "room/session_ticket.h"
 #include "wire/control.h"
 #include "wire/frame.h"
 
@@ -26,6 +28,9 @@ static void session_take_hello(struct session *session, const struct control *co
         session_close(session, ROOMD_CLOSE_VERSION, NULL);
         return;
     }
+    if (!session_show_ticket(session, control->hello.ticket, control->hello.ticket_bytes)) {
+        return;
+    }
     session_send_control(session, frame,
                          control_put_welcome(frame, session->player, engine->now_ns / NS_PER_MS));
     if (session->place == SESSION_IN_ROOM) {
@@ -35,6 +40,7 @@ static void session_take_hello(struct session *session, const struct control *co
         session_send_control(session, frame,
                              control_put_joined(frame, room->id, room->name, room->content->name, tick_ms));
     }
+    session_let_in(session);
 }
 
 static void session_take_join(struct session *session, const struct control *control)
@@ -62,7 +68,9 @@ static void session_take_create(struct session *session, const struct control *c
 
     name_of_wire(request.template_name, &control->create.template_name);
     name_of_wire(request.name, &control->create.name);
-    error = session_request_room(session, &request);
+    error = session_may_create(session, request.template_name, request.name)
+                ? session_request_room(session, &request)
+                : ROOMD_ERROR_NOT_ALLOWED;
     if (error != ROOMD_ERROR_NONE) {
         session_send_error(session, error, NULL);
     }
@@ -159,14 +167,16 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
 {
     struct engine *engine = session->engine;
     struct frame_cursor cursor = {.data = data, .size = size};
-    enum frame_result result = FRAME_OK;
-    size_t taken = 0; /* what lies before has been dealt with */
+    bool is_ready = session->has_begun || session_take_first_bytes(session, &cursor);
+    enum frame_result result = is_ready ? FRAME_OK : FRAME_MORE;
+    size_t taken = cursor.pos; /* what lies before has been dealt with */
 
     while (result == FRAME_OK && !session->is_paused && session->close_reason == ROOMD_CLOSE_NONE) {
         struct frame frame;
 
         result = frame_next(&cursor, engine->limits.frame_bytes_max, &frame);
         if (result == FRAME_OK && session_take_frame(session, &frame)) {
+            session->has_begun = true;
             taken = cursor.pos;
         }
     }

@@ -153,7 +153,7 @@ void session_check_deadlines(struct timer *timer, uint64_t now_ns)
         session_end(session);
     }
     while ((session = list_pop_overdue(&engine->partial, now_ns)) != NULL) {
-        session_close(session, ROOMD_CLOSE_FRAME_TIMEOUT, NULL);
+        session_close(session, session->awaits_proxy ? ROOMD_CLOSE_PROXY : ROOMD_CLOSE_FRAME_TIMEOUT, NULL);
     }
 
     uint64_t partial_ns = list_first_deadline_ns(&engine->partial);

@@ -10,6 +10,7 @@
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/session.h"
+#include "room/session_ticket.h"
 
 /* Nothing is read from it while it is on its way: not even what it was about to go on with. */
 static void session_hold(struct session *session)
@@ -88,6 +89,9 @@ enum roomd_error session_join(struct session *session, struct room *room)
     CHECK(session->place == SESSION_NOWHERE || session->place == SESSION_IN_ROOM);
     if (session->room == room) {
         return ROOMD_ERROR_ALREADY_THERE;
+    }
+    if (!session_may_join(session, room)) {
+        return ROOMD_ERROR_NOT_ALLOWED;
     }
     error = room_check_seat(room);
     if (error != ROOMD_ERROR_NONE) {
@@ -239,6 +243,7 @@ void session_settle(struct session *session)
 {
     struct room *next_room = session->next_room;
 
+    session_leave_users(session);
     if (session->place == SESSION_NOWHERE && next_room != NULL) {
         session->parcel = session->next_parcel;
         session->next_parcel = NULL;

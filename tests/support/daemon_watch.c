@@ -52,7 +52,7 @@ double stats_field(const char *line, const char *field)
     size_t value_bytes = 0;
     const char *value = log_field_find(line, strlen(line), field, &value_bytes);
 
-    if (value == NULL && strncmp(field, "close_", 6) != 0) {
+    if (value == NULL && strncmp(field, "close_", 6) != 0 && strncmp(field, "ticket_", 7) != 0) {
         fail_msg("no field '%s' in '%s'", field, line);
     }
     return value ? strtod(value, NULL) : 0;

@@ -19,6 +19,7 @@
 #include "content/host.h"
 #include "room/scheduler.h"
 #include "support/fake_clock.h"
+#include "support/place_check.h"
 #include "support/stage.h"
 
 enum { LOG_BYTES = 256 * 1024, SETTLE_TURNS_MAX = 2000 };
@@ -76,6 +77,14 @@ struct engine_limits fixture_limits(void)
         .frame_bytes_max = ROOMD_FRAME_BYTES_MAX,
         .frame_timeout_ns = 10 * NS_PER_S,
         .linger_ns = 1 * NS_PER_S,
+        .sources = {.remembered_max = 64,
+                    .conns_per_address = 8,
+                    .connect_rate = 10,
+                    .connect_burst = 16,
+                    .penalty_points = 20,
+                    .penalty_half_life_ns = 60 * NS_PER_S,
+                    .penalty_ns = 10 * NS_PER_S,
+                    .penalty_max_ns = 600 * NS_PER_S},
     };
 }
 
@@ -216,7 +225,8 @@ struct room *fixture_find_room(struct fixture *fixture, const char *name)
     return lobby_find(&fixture->engine.lobby, name, strlen(name));
 }
 
-struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes)
+static struct player *fixture_connect_as(struct fixture *fixture, int send_buffer_bytes,
+                                         const struct endpoint *peer)
 {
     struct player *player = malloc(sizeof(*player));
     int ends[2];
@@ -233,7 +243,7 @@ struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_b
 
     uint32_t before = fixture->engine.next_player;
 
-    session_accept(&fixture->engine, ends[0]);
+    session_accept_from(&fixture->engine, ends[0], peer);
     if (fixture->engine.next_player != before) {
         uint32_t at = 0;
         struct session *session;
@@ -246,6 +256,23 @@ struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_b
         }
     }
     return player;
+}
+
+struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes)
+{
+    struct endpoint nobody = {.is_known = false};
+
+    return fixture_connect_as(fixture, send_buffer_bytes, &nobody);
+}
+
+struct player *fixture_connect_from(struct fixture *fixture, const char *host)
+{
+    struct endpoint peer = {.port = FIXTURE_PORT, .is_known = true};
+    struct network network;
+
+    assert_int_equal(network_parse(&network, host), 0);
+    peer.host = network.first;
+    return fixture_connect_as(fixture, 0, &peer);
 }
 
 struct player *fixture_connect(struct fixture *fixture)
@@ -278,6 +305,11 @@ struct player *fixture_enter(struct fixture *fixture, const char *room)
 struct session *fixture_session(struct fixture *fixture, const struct player *player)
 {
     return slots_find(&fixture->engine.sessions, player->session);
+}
+
+void fixture_check_places(struct fixture *fixture)
+{
+    places_check(&fixture->engine);
 }
 
 void fixture_read(struct fixture *fixture)

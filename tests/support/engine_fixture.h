@@ -20,7 +20,7 @@
 #define FIXTURE_TICK_NS  (250 * NS_PER_MS)
 #define FIXTURE_IDLE_NS  (10 * NS_PER_S)
 
-enum { FIXTURE_INSTANCES = 4 };
+enum { FIXTURE_INSTANCES = 4, FIXTURE_PORT = 40000 };
 
 struct fixture {
     struct engine engine;
@@ -57,6 +57,8 @@ struct room *fixture_find_room(struct fixture *fixture, const char *name);
 /* A new player. With `send_buffer_bytes` above 0 that is what the kernel takes from the server (about). */
 struct player *fixture_connect(struct fixture *fixture);
 struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes);
+/* A new player whose connection comes from that address, and FIXTURE_PORT; others come from nowhere in particular. */
+struct player *fixture_connect_from(struct fixture *fixture, const char *host);
 /* A new player who has said hello, is in `room`, and has read what was said to it so far; _narrow as above. */
 struct player *fixture_enter(struct fixture *fixture, const char *room);
 struct player *fixture_enter_narrow(struct fixture *fixture, const char *room, int send_buffer_bytes);

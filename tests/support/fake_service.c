@@ -411,6 +411,7 @@ const struct roomd_host fake_host = {
     .barrier = barrier,
     .players = players,
     .player_name = player_name,
+    .user_id = player_name, /* "" as well: nobody here has a ticket */
     .find = fake_find,
     .create = fake_create,
     .close = fake_close,

@@ -60,9 +60,11 @@ static socklen_t address_parse(union address *address, const char *text)
     return sizeof(address->in);
 }
 
-int socket_connect_to(const char *text, int receive_bytes)
+/* `source` NULL: the kernel's choice. */
+static int socket_connect(const char *source, const char *text, int receive_bytes)
 {
     union address address;
+    union address own;
     socklen_t bytes = address_parse(&address, text);
     int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
@@ -73,7 +75,8 @@ int socket_connect_to(const char *text, int receive_bytes)
     if (receive_bytes > 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
     }
-    if (connect(fd, &address.any, bytes) < 0) {
+    if ((source != NULL && bind(fd, &own.any, address_parse(&own, source)) < 0) ||
+        connect(fd, &address.any, bytes) < 0) {
         int error = errno;
         close(fd);
         return -error;
@@ -82,6 +85,11 @@ int socket_connect_to(const char *text, int receive_bytes)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
     return fd;
+}
+
+int socket_connect_to(const char *text, int receive_bytes)
+{
+    return socket_connect(NULL, text, receive_bytes);
 }
 
 static void buffer_reserve(struct peer *peer, size_t bytes)
@@ -102,9 +110,8 @@ static void buffer_reserve(struct peer *peer, size_t bytes)
     }
 }
 
-struct peer *peer_connect_to(const char *address, int receive_bytes)
+static struct peer *peer_of(const char *address, int fd)
 {
-    int fd = socket_connect_to(address, receive_bytes);
     struct peer *peer = calloc(1, sizeof(*peer));
 
     if (fd < 0) {
@@ -121,6 +128,18 @@ struct peer *peer_connect_to(const char *address, int receive_bytes)
 struct peer *peer_connect(const struct daemon *daemon)
 {
     return peer_connect_to(daemon_address(daemon), 0);
+}
+
+struct peer *peer_connect_to(const char *address, int receive_bytes)
+{
+    return peer_of(address, socket_connect_to(address, receive_bytes));
+}
+
+struct peer *peer_connect_from(const char *source, const struct daemon *daemon)
+{
+    const char *address = daemon_address(daemon);
+
+    return peer_of(address, socket_connect(source, address, 0));
 }
 
 struct peer *peer_connect_narrow(const struct daemon *daemon, int receive_bytes)

@@ -36,6 +36,8 @@ struct peer *peer_connect(const struct daemon *daemon);
 struct peer *peer_connect_narrow(const struct daemon *daemon, int receive_bytes);
 /* To "127.0.0.1:PORT", "[::1]:PORT" or "unix:PATH"; receive_bytes 0: the system's. */
 struct peer *peer_connect_to(const char *address, int receive_bytes);
+/* From that address of this machine: "127.0.0.5:0". */
+struct peer *peer_connect_from(const char *source, const struct daemon *daemon);
 /* A bare connected descriptor, or -errno. */
 int socket_connect_to(const char *address, int receive_bytes);
 void peer_close(struct peer *peer);

@@ -1,4 +1,4 @@
-/* fixture_check_places: the model is what each session says of itself; rooms and lobby must agree with the sum. */
+/* The model is what each session says of itself; rooms and lobby must agree with the sum. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,12 @@
 
 #include <cmocka.h>
 
-#include "support/engine_fixture.h"
+#include "support/place_check.h"
+
+#include <string.h>
+
+#include "room/room.h"
+#include "room/session.h"
 
 static void check_session(const struct session *session)
 {
@@ -24,7 +29,7 @@ static void check_session(const struct session *session)
         assert_true(session->is_paused && !list_is_linked(&session->wait_link));
     }
     if (is_open && !is_on_its_way && session->is_paused) {
-        assert_true(session->is_owing || list_is_linked(&session->wait_link));
+        assert_true(session->is_owing || session->is_replacing || list_is_linked(&session->wait_link));
     }
     assert_true(session->request == NULL || (is_open && session->is_paused));
     assert_true(!session->is_listing || session->is_owing || !is_open);
@@ -39,7 +44,7 @@ static void check_member(const struct room *room, struct session *session)
     assert_int_equal(reader_find(reader, &room->stream) != NULL, session->close_reason == ROOMD_CLOSE_NONE);
 }
 
-static void check_room(struct fixture *fixture, struct room *room)
+static void check_room(struct engine *engine, struct room *room)
 {
     uint32_t at = 0;
     uint32_t seats = 0;
@@ -47,7 +52,7 @@ static void check_room(struct fixture *fixture, struct room *room)
     uint32_t followers = 0;
     struct session *session;
 
-    while ((session = slots_next(&fixture->engine.sessions, &at)) != NULL) {
+    while ((session = slots_next(&engine->sessions, &at)) != NULL) {
         bool is_member =
             session->room == room && (session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING);
 
@@ -64,12 +69,11 @@ static void check_room(struct fixture *fixture, struct room *room)
     assert_int_equal(room->stream.followers, followers);
     assert_true(seats <= room->options.capacity);
     assert_int_equal(timer_is_armed(&room->idle), room->template != NULL && seats == 0);
-    assert_int_equal(fixture_find_room(fixture, room->name) == room, !room->is_closing);
+    assert_int_equal(lobby_find(&engine->lobby, room->name, strlen(room->name)) == room, !room->is_closing);
 }
 
-void fixture_check_places(struct fixture *fixture)
+void places_check(struct engine *engine)
 {
-    struct engine *engine = &fixture->engine;
     const struct lobby *lobby = &engine->lobby;
     struct session *session;
     uint32_t creating = 0;
@@ -87,10 +91,10 @@ void fixture_check_places(struct fixture *fixture)
     assert_int_equal(creating, 0);
     for (uint32_t i = 0; i < lobby->count; i++) {
         assert_true(i == 0 || lobby->rooms[i - 1]->id < lobby->rooms[i]->id);
-        check_room(fixture, lobby->rooms[i]);
+        check_room(engine, lobby->rooms[i]);
     }
     LIST_FOR_EACH (node, &engine->closing) {
-        check_room(fixture, LIST_ENTRY(node, struct room, closing_link));
+        check_room(engine, LIST_ENTRY(node, struct room, closing_link));
         closing++;
     }
     assert_int_equal(lobby->closing, closing);

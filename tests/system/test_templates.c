@@ -320,7 +320,8 @@ static void the_limits_count_what_may_be_made(void **state)
     assert_true(room > 64 * mib);
     assert_int_equal(templates, 3 * room + 2 * (1024 - 64) * mib - (64 - 32) * mib);
     uint64_t sum = room + templates;
-    static const char *const others[] = {"sessions_bytes", "outbox_bytes", "chunk_bytes", "timers_bytes"};
+    static const char *const others[] = {"sessions_bytes", "outbox_bytes",  "chunk_bytes",
+                                         "timers_bytes",   "tickets_bytes", "sources_bytes"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         sum += limit_of(line, line_bytes, others[i]);
     }

@@ -113,7 +113,7 @@ static void test_every_number_has_its_range(void **state)
             assert_out_of_range(key, key->least - step, "below the least", key->least);
         }
     }
-    assert_int_equal(numbers, 24);
+    assert_int_equal(numbers, 37);
 }
 
 static void test_every_choice_and_flag(void **state)
@@ -158,6 +158,11 @@ static void test_defaults(void **state)
     assert_int_equal(server->accept_backlog, 4096);
     assert_string_equal(server->module_dir, "");
     assert_string_equal(server->data_dir, "");
+    assert_string_equal(server->secret_file, "");
+    assert_false(server->is_open);
+    assert_int_equal(server->ticket_ttl_max_ns, 24 * 3600 * NS_PER_S);
+    assert_int_equal(server->nonces_max, 65536);
+    assert_int_equal(server->duplicate, TICKET_DUPLICATE_REPLACE);
     assert_string_equal(server->announcement, "");
     assert_int_equal(config.room_count, 1);
     assert_string_equal(room->name, "lobby");
