@@ -280,7 +280,7 @@ static void sockets_that_are_handed_over_are_listened_on(void **state)
     struct handed handed;
     struct peer *early;
     char tcp[64];
-    char unix_address[80];
+    char unix_address[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof("unix:")];
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
     (void)state;
