@@ -138,23 +138,23 @@ static void the_manager_is_told_how_things_are(void **state)
 /* An idle server has nothing to do but that. */
 static void the_watchdog_is_fed_while_nothing_happens(void **state)
 {
+    enum { WORDS = 8 };
     struct daemon *daemon;
     char text[TEXT_BYTES];
-    uint64_t last_ns = 0;
+    uint64_t first_ns = 0;
 
     (void)state;
     manager_open();
     setenv("WATCHDOG_USEC", "400000", 1);
     daemon = daemon_start(NULL);
     expect_told("READY=1\n");
-    for (int i = 0; i < 8; i++) {
+    /* On the average: one word that is read late, on a busy machine, makes the next one seem early. */
+    for (int i = 0; i <= WORDS; i++) {
         assert_true(manager_next(text, wait_deadline_ns(WAIT_LONG_MS)));
         assert_string_equal(text, "WATCHDOG=1");
-        if (last_ns != 0) {
-            assert_in_range((wait_now_ns() - last_ns) / 1000000, WATCHDOG_MS / 4, WATCHDOG_MS);
-        }
-        last_ns = wait_now_ns();
+        first_ns = i == 0 ? wait_now_ns() : first_ns;
     }
+    assert_in_range((wait_now_ns() - first_ns) / 1000000 / WORDS, WATCHDOG_MS / 4, WATCHDOG_MS);
     daemon_stop(daemon);
 }
 
