@@ -1,11 +1,11 @@
 #include "base/pool.h"
 
 #include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/asan.h"
 #include "base/check.h"
+#include "base/memory.h"
 
 enum { POOL_SLAB_BYTES = 64 * 1024, POOL_POISON = 0xA5, POOL_ALIGN = alignof(max_align_t) };
 
@@ -54,7 +54,7 @@ void *pool_take(struct pool *pool)
     if (pool->used == pool->limit) {
         return NULL;
     }
-    object = malloc(pool->object_bytes);
+    object = memory_take(pool->object_bytes);
     if (object != NULL) {
         pool->used++;
         pool->total++;
@@ -70,7 +70,7 @@ void pool_give(struct pool *pool, void *object)
     CHECK(pool->used > 0);
     pool->used--;
     pool->total--;
-    free(object);
+    memory_give(object);
 }
 
 #else
@@ -83,7 +83,7 @@ void pool_fini(struct pool *pool)
     while (slab != NULL) {
         union pool_slab *next = slab->next;
 
-        free(slab);
+        memory_give(slab);
         slab = next;
     }
     pool->slabs = NULL;
@@ -99,7 +99,7 @@ static void pool_grow(struct pool *pool)
 {
     uint32_t missing = pool->limit - pool->total;
     uint32_t count = missing < pool->slab_objects ? missing : pool->slab_objects;
-    union pool_slab *slab = malloc(sizeof(union pool_slab) + count * pool->object_bytes);
+    union pool_slab *slab = memory_take(sizeof(union pool_slab) + count * pool->object_bytes);
     char *objects;
 
     if (slab == NULL) {

@@ -1,9 +1,9 @@
 #include "base/slots.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 struct slot {
     void *object; /* NULL: free */
@@ -14,14 +14,14 @@ struct slot {
 int slots_init(struct slots *slots, uint32_t limit)
 {
     *slots = (struct slots){.limit = limit};
-    slots->slots = calloc(limit, sizeof(slots->slots[0]));
+    slots->slots = memory_take_zeroed(limit, sizeof(slots->slots[0]));
     return slots->slots == NULL ? -ENOMEM : 0;
 }
 
 void slots_fini(struct slots *slots)
 {
     CHECK(slots->used == 0);
-    free(slots->slots);
+    memory_give(slots->slots);
     *slots = (struct slots){0};
 }
 

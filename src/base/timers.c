@@ -1,9 +1,9 @@
 #include "base/timers.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 enum { TIMERS_CAPACITY_FIRST = 16 };
 
@@ -15,7 +15,7 @@ void timers_init(struct timers *timers)
 void timers_fini(struct timers *timers)
 {
     CHECK(timers->open == 0 && !timers->is_firing);
-    free(timers->heap);
+    memory_give(timers->heap);
     *timers = (struct timers){0};
 }
 
@@ -27,7 +27,7 @@ static int timers_grow(struct timers *timers)
     if (timers->capacity > UINT32_MAX / 2) {
         return -ENOMEM;
     }
-    heap = reallocarray(timers->heap, capacity, sizeof(struct timer *));
+    heap = memory_resize(timers->heap, capacity * sizeof(struct timer *));
     if (heap == NULL) {
         return -ENOMEM;
     }

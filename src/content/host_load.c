@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "base/memory.h"
 #include "content/host.h"
 #include "roomd/content.h"
 
@@ -183,7 +184,7 @@ static const struct roomd_content *load_file(const char *path, char *error, size
         }
     }
 
-    struct module *module = calloc(1, sizeof(*module));
+    struct module *module = memory_take_zeroed(1, sizeof(*module));
 
     if (module == NULL) {
         snprintf(error, error_size, "%s: %s", path, strerror(ENOMEM));
@@ -191,7 +192,7 @@ static const struct roomd_content *load_file(const char *path, char *error, size
         return NULL;
     }
     if (!read_table(handle, path, &module->content, error, error_size)) {
-        free(module);
+        memory_give(module);
         dlclose(handle);
         return NULL;
     }
@@ -247,6 +248,6 @@ void content_unload_all(void)
         struct module *module = LIST_ENTRY(node, struct module, link);
 
         dlclose(module->handle);
-        free(module);
+        memory_give(module);
     }
 }

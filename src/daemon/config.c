@@ -6,11 +6,11 @@
 #include "daemon/config.h"
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "daemon/config_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char blanks[] = " \t";
@@ -55,7 +55,7 @@ static int grow_list(const struct parser *parser, struct room_config **list, uin
         return refuse(parser, "more than %u %s", most, what);
     }
     uint32_t wanted = *capacity == 0 ? 4 : *capacity * 2;
-    struct room_config *grown = realloc(*list, (size_t)wanted * sizeof(*grown));
+    struct room_config *grown = memory_resize(*list, (size_t)wanted * sizeof(*grown));
     if (grown == NULL) {
         refuse(parser, "no memory for %u %s", wanted, what);
         return -ENOMEM;
@@ -395,7 +395,7 @@ int config_load(struct config *config, const char *path, char *error, size_t err
 int config_default(struct config *config)
 {
     memset(config, 0, sizeof(*config));
-    config->rooms = malloc(sizeof(*config->rooms));
+    config->rooms = memory_take(sizeof(*config->rooms));
     if (config->rooms == NULL) {
         return -ENOMEM;
     }
@@ -415,8 +415,8 @@ void config_fini(struct config *config)
     for (uint32_t i = 0; i < config->template_count; i++) {
         config_settings_fini(&config->templates[i]);
     }
-    free(config->rooms);
-    free(config->templates);
+    memory_give(config->rooms);
+    memory_give(config->templates);
     bans_fini(&config->bans);
     explicit_bzero(config, sizeof(*config)); /* it may hold keys */
 }

@@ -1,4 +1,5 @@
 /* What must hold between the rooms and templates of a file. */
+#include "base/memory.h"
 #include "daemon/config_internal.h"
 
 #include <errno.h>
@@ -39,7 +40,7 @@ const struct room_config **config_sort_rooms(const struct config *config, bool h
 {
     size_t template_count = has_templates ? config->template_count : 0;
     size_t count = config->room_count + template_count;
-    const struct room_config **sorted = malloc((count + 1) * sizeof(*sorted));
+    const struct room_config **sorted = memory_take((count + 1) * sizeof(*sorted));
 
     if (sorted == NULL) {
         return NULL;
@@ -77,7 +78,7 @@ static int find_twins(const struct config *config, const struct room_config **fi
             *second = sorted[i];
         }
     }
-    free(sorted);
+    memory_give(sorted);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/config_internal.h"
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "content/host.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static char *setting_make(const char *key, const char *value)
 {
     size_t key_size = strlen(key) + 1;
     size_t value_size = strlen(value) + 1;
-    char *block = malloc(key_size + value_size);
+    char *block = memory_take(key_size + value_size);
 
     if (block != NULL) {
         memcpy(block, key, key_size);
@@ -37,12 +38,12 @@ static int settings_grow(struct room_config *room)
     if ((count & (count - 1)) != 0) {
         return 0;
     }
-    struct room_setting *settings = realloc(room->settings, wanted * sizeof(*settings));
+    struct room_setting *settings = memory_resize(room->settings, wanted * sizeof(*settings));
     if (settings == NULL) {
         return -ENOMEM;
     }
     room->settings = settings;
-    int *lines = realloc(room->setting_lines, wanted * sizeof(*lines));
+    int *lines = memory_resize(room->setting_lines, wanted * sizeof(*lines));
     if (lines == NULL) {
         return -ENOMEM;
     }
@@ -80,10 +81,10 @@ int config_setting_add(struct room_config *room, const char *key, const char *va
 void config_settings_fini(struct room_config *room)
 {
     for (uint32_t i = 0; i < room->setting_count; i++) {
-        free((char *)(uintptr_t)room->settings[i].key); /* the block's beginning */
+        memory_give((char *)(uintptr_t)room->settings[i].key); /* the block's beginning */
     }
-    free(room->settings);
-    free(room->setting_lines);
+    memory_give(room->settings);
+    memory_give(room->setting_lines);
     room->settings = NULL;
     room->setting_lines = NULL;
     room->setting_count = 0;

@@ -1,4 +1,5 @@
 /* Whether a running configuration may give way to another. */
+#include "base/memory.h"
 #include "daemon/config_internal.h"
 
 #include <errno.h>
@@ -138,6 +139,6 @@ int config_check_reload(const struct config *old_config, const struct config *ne
 
         result = check_room(old_room, found == NULL ? NULL : *found, error, error_size);
     }
-    free(sorted);
+    memory_give(sorted);
     return result;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "content/host.h"
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
@@ -120,7 +121,7 @@ int main(int argc, char **argv)
         return check_config(&options);
     }
 
-    struct server *server = malloc(sizeof(*server));
+    struct server *server = memory_take(sizeof(*server));
 
     if (server == NULL) {
         fputs("roomd: no memory\n", stderr);
@@ -128,15 +129,15 @@ int main(int argc, char **argv)
     }
     if (sandbox_begin() < 0) {
         perror("roomd: no_new_privs");
-        free(server);
+        memory_give(server);
         return 1;
     }
     if (server_init(server, options.config_path, options.listen) < 0) {
-        free(server);
+        memory_give(server);
         return 1;
     }
     status = server_run(server);
     server_fini(server);
-    free(server);
+    memory_give(server);
     return status;
 }

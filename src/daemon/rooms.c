@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "content/host.h"
 #include "daemon/addresses.h"
 #include "daemon/door.h"
@@ -104,7 +104,8 @@ static void log_templates(const struct config *config)
 /* The lobby's templates are the config's from now on. 0, or -ENOMEM and they are what they were. */
 static int take_templates(struct engine *engine, const struct config *config)
 {
-    struct room_template *templates = calloc((size_t)config->template_count + 1, sizeof(*templates));
+    struct room_template *templates =
+        memory_take_zeroed((size_t)config->template_count + 1, sizeof(*templates));
 
     if (templates == NULL) {
         return -ENOMEM;
@@ -119,7 +120,7 @@ static int take_templates(struct engine *engine, const struct config *config)
         templates[i].instances_max = template->instances_max;
     }
     int rc = lobby_set_templates(&engine->lobby, templates, config->template_count);
-    free(templates);
+    memory_give(templates);
     if (rc == 0) {
         log_templates(config);
     }

@@ -1,10 +1,10 @@
 #include "gather/chunk.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "base/asan.h"
 #include "base/check.h"
+#include "base/memory.h"
 
 /*
  * What a burst leaves behind and the next burst finds again; beyond it, memory goes back to the system. Of either size
@@ -30,7 +30,7 @@ void chunk_pool_init(struct chunk_pool *pool, uint32_t chunk_bytes, uint64_t mem
 static void chunk_free(struct chunk_pool *pool, struct chunk *chunk)
 {
     pool->memory_bytes -= chunk_memory_bytes(chunk->size);
-    free(chunk);
+    memory_give(chunk);
 }
 
 static struct chunk *chunk_cache_pop(struct chunk_cache *cache)
@@ -73,7 +73,7 @@ static struct chunk *chunk_allocate(struct chunk_pool *pool, uint32_t size)
         }
     }
 
-    struct chunk *chunk = malloc(sizeof(*chunk) + size);
+    struct chunk *chunk = memory_take(sizeof(*chunk) + size);
 
     if (chunk == NULL) {
         return NULL;

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 void gather_init(struct gather *gather, uint32_t chunk_bytes, uint64_t chunk_memory_bytes_max,
                  uint32_t blocks_max)
@@ -30,7 +30,7 @@ void reader_fini(struct reader *reader, struct gather *gather)
 {
     reader_unfollow_all(reader);
     outbox_clear(&reader->outbox, &gather->blocks);
-    free(reader->many);
+    memory_give(reader->many);
     *reader = (struct reader){0};
 }
 
@@ -84,7 +84,7 @@ static int reader_grow(struct reader *reader)
     }
     capacity = reader->many != NULL ? (uint16_t)(capacity * 2) : 16;
 
-    struct follow *many = realloc(reader->many, capacity * sizeof(*many));
+    struct follow *many = memory_resize(reader->many, capacity * sizeof(*many));
 
     if (many == NULL) {
         return -ENOMEM;

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 /*
  * Where the last packet of each key lies: open addressing with linear probing. An entry whose packet has been
@@ -51,7 +51,7 @@ void stream_fini(struct stream *stream)
     CHECK(stream->followers == 0);
     list_remove(&stream->link);
     stream_drop_chunks(stream);
-    free(stream->keys);
+    memory_give(stream->keys);
     stream_init(stream, stream->chunks);
 }
 
@@ -60,7 +60,7 @@ void stream_clear(struct stream *stream)
     CHECK(stream->followers == 0);
     stream_drop_chunks(stream);
     if (stream->keys != NULL && stream->keys->mask >= STREAM_KEYS_MIN) {
-        free(stream->keys); /* it had many once: that is no reason to have as many again */
+        memory_give(stream->keys); /* it had many once: that is no reason to have as many again */
         stream->keys = NULL;
     }
     stream_set_barrier(stream);
@@ -144,7 +144,7 @@ static int stream_keys_grow(struct stream *stream)
     }
 
     size_t count = old == NULL ? STREAM_KEYS_MIN : (old->mask + 1) * 2;
-    struct stream_keys *keys = calloc(1, sizeof(*keys) + count * sizeof(keys->entries[0]));
+    struct stream_keys *keys = memory_take_zeroed(1, sizeof(*keys) + count * sizeof(keys->entries[0]));
 
     if (keys == NULL) {
         return -ENOMEM;
@@ -159,7 +159,7 @@ static int stream_keys_grow(struct stream *stream)
             keys->live++;
         }
     }
-    free(old);
+    memory_give(old);
     stream->keys = keys;
     return 0;
 }

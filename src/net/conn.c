@@ -1,10 +1,10 @@
 #include "net/conn.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 /* The vectors of one gathered write, and how many such writes one connection gets in a row. */
 enum { CONN_IOVECS_MAX = 128, CONN_WRITES_MAX = 4 };
@@ -30,7 +30,7 @@ static void conn_forget_kept(struct conn *conn, struct net *net)
     if (conn->kept_bytes <= NET_KEPT_SMALL_BYTES) {
         pool_give(&net->kept_small, conn->kept);
     } else {
-        free(conn->kept);
+        memory_give(conn->kept);
     }
     conn->kept = NULL;
     conn->kept_bytes = 0;
@@ -77,7 +77,7 @@ ssize_t conn_read(struct conn *conn, struct net *net)
 int conn_keep(struct conn *conn, struct net *net, const uint8_t *bytes, size_t size)
 {
     CHECK(conn->kept == NULL && size > 0 && size <= sizeof(net->scratch) - NET_READ_BYTES);
-    conn->kept = size <= NET_KEPT_SMALL_BYTES ? pool_take(&net->kept_small) : malloc(size);
+    conn->kept = size <= NET_KEPT_SMALL_BYTES ? pool_take(&net->kept_small) : memory_take(size);
     if (conn->kept == NULL) {
         return -ENOMEM;
     }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 struct reader {
     struct bans *bans;
@@ -96,7 +97,7 @@ static int grow(const struct reader *reader, void *array, uint32_t count, uint32
     }
 
     uint32_t wanted = *capacity == 0 ? 16 : 2 * *capacity;
-    void *grown = realloc(*(void **)array, wanted * size);
+    void *grown = memory_resize(*(void **)array, wanted * size);
 
     if (grown == NULL) {
         return refuse(reader, -ENOMEM, "no memory for %u networks", wanted);
@@ -263,8 +264,8 @@ int bans_read(struct bans *bans, const char *name, FILE *file, uint64_t wall_s, 
 
 void bans_fini(struct bans *bans)
 {
-    free(bans->bans);
-    free(bans->lifted);
+    memory_give(bans->bans);
+    memory_give(bans->lifted);
     *bans = (struct bans){0};
 }
 

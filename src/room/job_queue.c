@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 /*
  * What lies in the ring: a record's head, then its payload. A filler is a head alone that covers the rest of
@@ -26,7 +26,7 @@ void job_queue_init(struct job_queue *queue, size_t bytes_max)
 
 void job_queue_fini(struct job_queue *queue)
 {
-    free(queue->ring);
+    memory_give(queue->ring);
     *queue = (struct job_queue){0};
 }
 
@@ -51,7 +51,7 @@ static size_t filler_bytes(const struct job_queue *queue, size_t bytes)
 /* Moves the records into a ring of `size` bytes, without fillers. 0 or -ENOMEM. */
 static int job_queue_resize(struct job_queue *queue, size_t size)
 {
-    uint8_t *ring = malloc(size);
+    uint8_t *ring = memory_take(size);
     size_t used = 0;
 
     if (ring == NULL) {
@@ -73,7 +73,7 @@ static int job_queue_resize(struct job_queue *queue, size_t size)
             used += record->bytes;
         }
     }
-    free(queue->ring);
+    memory_give(queue->ring);
     queue->ring = ring;
     queue->size = size;
     queue->head = 0;

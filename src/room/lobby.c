@@ -1,12 +1,12 @@
 #include "room/lobby.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/room_content.h"
@@ -22,8 +22,8 @@ int lobby_init(struct lobby *lobby, uint32_t rooms_max)
         buckets *= 2;
     }
     *lobby = (struct lobby){.capacity = rooms_max, .name_mask = buckets - 1};
-    lobby->rooms = calloc(rooms_max, sizeof(lobby->rooms[0]));
-    lobby->by_name = calloc(buckets, sizeof(lobby->by_name[0]));
+    lobby->rooms = memory_take_zeroed(rooms_max, sizeof(lobby->rooms[0]));
+    lobby->by_name = memory_take_zeroed(buckets, sizeof(lobby->by_name[0]));
     if (lobby->rooms == NULL || lobby->by_name == NULL) {
         lobby_fini(lobby);
         return -ENOMEM;
@@ -34,9 +34,9 @@ int lobby_init(struct lobby *lobby, uint32_t rooms_max)
 void lobby_fini(struct lobby *lobby)
 {
     CHECK(lobby->count == 0 && lobby->closing == 0);
-    free(lobby->templates);
-    free(lobby->rooms);
-    free(lobby->by_name);
+    memory_give(lobby->templates);
+    memory_give(lobby->rooms);
+    memory_give(lobby->by_name);
     *lobby = (struct lobby){0};
 }
 
@@ -154,7 +154,7 @@ static uint32_t lobby_keep_gone(const struct lobby *lobby, struct room_template 
 int lobby_set_templates(struct lobby *lobby, const struct room_template *templates, uint32_t count)
 {
     size_t size = (size_t)count + lobby->template_count + lobby->gone_count;
-    struct room_template *copy = calloc(size > 0 ? size : 1, sizeof(*copy));
+    struct room_template *copy = memory_take_zeroed(size > 0 ? size : 1, sizeof(*copy));
     uint32_t gone_count;
 
     if (copy == NULL) {
@@ -176,7 +176,7 @@ int lobby_set_templates(struct lobby *lobby, const struct room_template *templat
             CHECK(room->template != NULL);
         }
     }
-    free(lobby->templates);
+    memory_give(lobby->templates);
     lobby->templates = copy;
     lobby->template_count = count;
     lobby->gone_count = gone_count;

@@ -1,11 +1,11 @@
 #include "room/room.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/job_timer.h"
 #include "room/room_content.h"
@@ -41,8 +41,8 @@ static void room_free(struct room *room)
     stream_fini(&room->stream);
     stream_fini(&room->private_stream);
     room_content_free_settings(room);
-    free(room->members);
-    free(room);
+    memory_give(room->members);
+    memory_give(room);
 }
 
 static void room_init(struct room *room, struct engine *engine, const char *name)
@@ -69,7 +69,7 @@ static void room_init(struct room *room, struct engine *engine, const char *name
 static struct room *room_allocate(struct engine *engine, const char *name, const struct room_options *options,
                                   const struct roomd_content *content)
 {
-    struct room *room = calloc(1, sizeof(*room));
+    struct room *room = memory_take_zeroed(1, sizeof(*room));
 
     if (room == NULL) {
         return NULL;

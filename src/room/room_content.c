@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -10,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/job_timer.h"
 #include "room/session.h"
@@ -241,7 +241,7 @@ int room_content_set_settings(struct room *room, const struct room_setting *sett
     struct room_setting *copy = NULL;
 
     if (count > 0) {
-        copy = malloc(bytes);
+        copy = memory_take(bytes);
         if (copy == NULL) {
             return -ENOMEM;
         }
@@ -263,7 +263,7 @@ int room_content_set_settings(struct room *room, const struct room_setting *sett
 
 void room_content_free_settings(struct room *room)
 {
-    free((void *)(uintptr_t)room->options.settings);
+    memory_give((void *)(uintptr_t)room->options.settings);
     room->options.settings = NULL;
     room->options.setting_count = 0;
 }

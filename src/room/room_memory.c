@@ -2,10 +2,10 @@
 #include "room/room_content.h"
 
 #include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 /* What lies before what the content was given. */
 struct block {
@@ -50,7 +50,7 @@ void *room_content_alloc(struct room *room, size_t bytes)
         return NULL;
     }
 
-    struct block *block = calloc(1, BLOCK_HEAD_BYTES + bytes);
+    struct block *block = memory_take_zeroed(1, BLOCK_HEAD_BYTES + bytes);
 
     if (block == NULL) {
         return NULL;
@@ -78,7 +78,7 @@ void *room_content_resize(struct room *room, void *memory, size_t bytes)
     }
     list_remove(&block->link);
 
-    struct block *moved = realloc(block, BLOCK_HEAD_BYTES + bytes);
+    struct block *moved = memory_resize(block, BLOCK_HEAD_BYTES + bytes);
 
     if (moved == NULL) {
         list_push(&room->memory, &block->link);
@@ -96,7 +96,7 @@ static void block_free(struct room *room, struct block *block)
     list_remove(&block->link);
     room->memory_bytes -= block_cost(block->bytes);
     block->room = NULL;
-    free(block);
+    memory_give(block);
 }
 
 void room_content_free(struct room *room, void *memory)

@@ -7,13 +7,13 @@
  * The bytes may come from a file: nothing in them is believed before it is checked.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/job_timer.h"
 #include "room/room_content.h"
@@ -100,7 +100,7 @@ int room_content_save(struct room *room, uint8_t **bytes, size_t *size)
     }
 
     size_t before = SAVE_HEAD_BYTES + name_bytes;
-    uint8_t *out = malloc(before + own_bytes + SAVE_CHECKSUM_BYTES);
+    uint8_t *out = memory_take(before + own_bytes + SAVE_CHECKSUM_BYTES);
     size_t written = own_bytes;
 
     if (out == NULL) {
@@ -111,7 +111,7 @@ int room_content_save(struct room *room, uint8_t **bytes, size_t *size)
         rc = -EIO; /* it has written where it may not, or says so */
     }
     if (rc < 0) {
-        free(out);
+        memory_give(out);
         return rc;
     }
     memcpy(out, save_magic, sizeof(save_magic));

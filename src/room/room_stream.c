@@ -4,10 +4,10 @@
  */
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/session.h"
@@ -48,7 +48,7 @@ static int room_stream_grow(struct room *room)
         return 0;
     }
 
-    struct room_stream **chains = calloc(count, sizeof(chains[0]));
+    struct room_stream **chains = memory_take_zeroed(count, sizeof(chains[0]));
 
     if (chains == NULL) {
         return old == NULL ? -ENOMEM : 0;
@@ -63,7 +63,7 @@ static int room_stream_grow(struct room *room)
             room_stream_list(room, stream);
         }
     }
-    free(old);
+    memory_give(old);
     return 0;
 }
 
@@ -75,7 +75,7 @@ static struct room_stream *room_stream_take(struct room *room)
         room->spare_streams = stream->next_by_number;
         return stream;
     }
-    stream = malloc(sizeof(*stream));
+    stream = memory_take(sizeof(*stream));
     if (stream != NULL) {
         stream_init(&stream->stream, &room->engine->net.gather.chunks);
         stream->stream.starts_small = true;
@@ -172,9 +172,9 @@ void room_stream_close_all(struct room *room)
 
         room->spare_streams = stream->next_by_number;
         stream_fini(&stream->stream);
-        free(stream);
+        memory_give(stream);
     }
-    free(room->streams);
+    memory_give(room->streams);
     room->streams = NULL;
     room->stream_mask = 0;
 }

@@ -3,9 +3,9 @@
  * are never refused.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/room_content.h"
@@ -24,7 +24,7 @@ static int room_add_member(struct room *room, struct session *session)
 {
     if (room->member_count == room->member_capacity) {
         uint32_t capacity = room->member_capacity == 0 ? 16 : room->member_capacity * 2;
-        struct session **members = realloc(room->members, capacity * sizeof(members[0]));
+        struct session **members = memory_resize(room->members, capacity * sizeof(members[0]));
 
         if (members == NULL) {
             return -ENOMEM;

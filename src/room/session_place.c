@@ -3,10 +3,10 @@
  * here only asks; the room's queue does it (room_run), and session_settle goes on from there.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "room/engine.h"
 #include "room/room.h"
 #include "room/session.h"
@@ -52,19 +52,19 @@ static void session_give_up_next_room(struct session *session)
     }
     room_give_seat(session->next_room);
     session->next_room = NULL;
-    free(session->next_parcel);
+    memory_give(session->next_parcel);
     session->next_parcel = NULL;
 }
 
 void session_drop_parcel(struct session *session)
 {
-    free(session->parcel);
+    memory_give(session->parcel);
     session->parcel = NULL;
 }
 
 static void session_drop_request(struct session *session)
 {
-    free(session->request);
+    memory_give(session->request);
     session->request = NULL;
 }
 
@@ -118,7 +118,7 @@ enum roomd_error session_leave(struct session *session)
 enum roomd_error session_request_room(struct session *session, const struct room_request *request)
 {
     CHECK(session->request == NULL);
-    session->request = malloc(sizeof(*request));
+    session->request = memory_take(sizeof(*request));
     if (session->request == NULL) {
         return ROOMD_ERROR_NO_MEMORY;
     }
@@ -208,7 +208,7 @@ int session_move(struct session *session, struct room *room, const void *parcel,
         return rc;
     }
     if (bytes > 0) {
-        copy = malloc(sizeof(*copy));
+        copy = memory_take(sizeof(*copy));
         if (copy == NULL) {
             return -ENOMEM;
         }

@@ -1,9 +1,9 @@
 #include "room/session_ticket.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/wall_clock.h"
 #include "room/engine.h"
 #include "room/room.h"
@@ -55,7 +55,7 @@ static bool session_become(struct session *session, struct session_identity *ide
     struct session *other = find_open(tickets, identity->user);
 
     if (other != NULL && tickets->policy.duplicate == TICKET_DUPLICATE_REFUSE) {
-        free(identity);
+        memory_give(identity);
         session_close(session, ROOMD_CLOSE_DUPLICATE, NULL);
         return false;
     }
@@ -83,7 +83,7 @@ bool session_show_ticket(struct session *session, const void *text, size_t bytes
     if (!tickets_are_required(&engine->tickets)) {
         return true;
     }
-    identity = malloc(sizeof(*identity)); /* before the ticket is used up */
+    identity = memory_take(sizeof(*identity)); /* before the ticket is used up */
     if (identity == NULL) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return false;
@@ -92,7 +92,7 @@ bool session_show_ticket(struct session *session, const void *text, size_t bytes
     enum ticket_result result = use_ticket(&engine->tickets, text, bytes, &ticket);
 
     if (result != TICKET_OK) {
-        free(identity);
+        memory_give(identity);
         session_refuse_ticket(session, result);
         return false;
     }
@@ -170,7 +170,7 @@ void session_free_identity(struct session *session)
 {
     if (session->identity != NULL) {
         tickets_unlist_user(&session->engine->tickets, session->identity);
-        free(session->identity);
+        memory_give(session->identity);
         session->identity = NULL;
     }
 }

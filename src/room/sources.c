@@ -1,10 +1,10 @@
 #include "room/sources.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 static const uint32_t offence_tenths[SOURCE_OFFENCE_COUNT] = {
 #define X(name, tenths) tenths,
@@ -31,7 +31,7 @@ int sources_init(struct sources *sources, struct timers *timers, const struct so
     list_init(&sources->held);
     list_init(&sources->punished);
     pool_init(&sources->pool, "source", sizeof(struct source_entry), (uint32_t)entries_max);
-    sources->buckets = calloc(buckets, sizeof(struct source_entry *));
+    sources->buckets = memory_take_zeroed(buckets, sizeof(struct source_entry *));
     return sources->buckets == NULL ? -ENOMEM : 0;
 }
 
@@ -85,7 +85,7 @@ void sources_fini(struct sources *sources)
     }
     bans_fini(&sources->bans);
     pool_fini(&sources->pool);
-    free(sources->buckets);
+    memory_give(sources->buckets);
     sources->buckets = NULL;
 }
 

@@ -1,11 +1,11 @@
 #include "room/tickets.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "base/siphash.h"
 
 static uint32_t chains_for(uint32_t sessions_max)
@@ -29,7 +29,7 @@ void tickets_fini(struct tickets *tickets)
     for (uint32_t i = 0; tickets->users != NULL && i <= tickets->user_mask; i++) {
         CHECK(tickets->users[i] == NULL);
     }
-    free(tickets->users);
+    memory_give(tickets->users);
     ticket_nonces_fini(&tickets->nonces);
     explicit_bzero(tickets, sizeof(*tickets));
 }
@@ -50,7 +50,7 @@ int tickets_reserve(struct tickets *tickets, uint32_t sessions_max, uint32_t non
     if (rc < 0) {
         return rc;
     }
-    tickets->users = calloc(chains, sizeof(tickets->users[0]));
+    tickets->users = memory_take_zeroed(chains, sizeof(tickets->users[0]));
     if (tickets->users == NULL) {
         ticket_nonces_fini(&tickets->nonces);
         return -ENOMEM;

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 static uint64_t table_places(uint32_t max)
 {
@@ -28,8 +28,8 @@ int ticket_nonces_init(struct ticket_nonces *nonces, uint32_t max)
 
     CHECK(max >= 1 && places - 1 <= UINT32_MAX);
     *nonces = (struct ticket_nonces){.mask = (uint32_t)(places - 1), .max = max};
-    nonces->table = calloc((size_t)places, sizeof(nonces->table[0]));
-    nonces->heap = calloc(max, sizeof(nonces->heap[0]));
+    nonces->table = memory_take_zeroed((size_t)places, sizeof(nonces->table[0]));
+    nonces->heap = memory_take_zeroed(max, sizeof(nonces->heap[0]));
     if (nonces->table == NULL || nonces->heap == NULL) {
         ticket_nonces_fini(nonces);
         return -ENOMEM;
@@ -39,8 +39,8 @@ int ticket_nonces_init(struct ticket_nonces *nonces, uint32_t max)
 
 void ticket_nonces_fini(struct ticket_nonces *nonces)
 {
-    free(nonces->table);
-    free(nonces->heap);
+    memory_give(nonces->table);
+    memory_give(nonces->heap);
     *nonces = (struct ticket_nonces){0};
 }
 

@@ -2,6 +2,7 @@
  * Save and restore, with a module that has everything: a state, a job on its way, a stream that its players follow,
  * memory, random numbers and the room's time.
  */
+#include "base/memory.h"
 #include "support/component.h"
 
 #include <errno.h>
@@ -233,7 +234,7 @@ static void save_and_restore(struct fixture *fixture, struct room *room)
 
     assert_int_equal(room_content_save(room, &bytes, &size), 0);
     restore_expect(fixture, room, bytes, size, 0);
-    free(bytes);
+    memory_give(bytes);
 }
 
 /* Of two rooms with the same seed and the same inputs, one is restored again and again: nobody can tell which. */
@@ -288,7 +289,7 @@ static void time_and_numbers_are_those_of_the_save(void **state)
     restore_expect(fixture, room, bytes, size, 0);
     assert_int_equal(room_content_now_ms(room), now_ms);
     assert_int_equal(room_content_random(room), number);
-    free(bytes);
+    memory_give(bytes);
 }
 
 /* ---- what goes and what stays ---- */
@@ -367,7 +368,7 @@ static void whatever_is_changed_is_refused(void **state)
     }
     assert_int_equal(closes, closes_before);
     restore_expect(fixture, room, bytes, size, 0);
-    free(bytes);
+    memory_give(bytes);
 }
 
 static void forge(uint8_t *bytes, size_t size)
@@ -416,8 +417,8 @@ static void a_forged_envelope_is_refused(void **state)
     restore_expect(fixture, room, others, others_size, -EINVAL);
     restore_expect(fixture, other, bytes, size, -EINVAL);
     restore_expect(fixture, other, others, others_size, 0);
-    free(bytes);
-    free(others);
+    memory_give(bytes);
+    memory_give(others);
 }
 
 /* The envelope is right, the module refuses its own: the room ends, and its players are told. */
@@ -446,7 +447,7 @@ static void what_the_module_refuses_ends_the_room(void **state)
     player_expect_left(one, ROOMD_LEAVE_ROOM_CLOSED);
     assert_int_equal(fixture->engine.lobby.count, 0);
     assert_int_equal(fixture->engine.stats.rooms_retired, 1);
-    free(bytes);
+    memory_give(bytes);
 }
 
 /* ---- modules that can't, or won't ---- */

@@ -2,6 +2,7 @@
  * The same seed and the same inputs make the same bytes; and a world that was saved and restored in mid-fight goes on
  * byte for byte as one that never was.
  */
+#include "base/memory.h"
 #include "support/component.h"
 
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void save_and_restore(struct actors *actors)
 
     assert_int_equal(room_content_save(room, &bytes, &size), 0);
     assert_int_equal(room_content_restore(room, content_host(), bytes, size), 0);
-    free(bytes);
+    memory_give(bytes);
 }
 
 static void test_a_world_restored_in_mid_fight_goes_on_as_one_never_saved(void **state)
