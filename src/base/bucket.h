@@ -1,0 +1,65 @@
+/*
+ * Token buckets (Turner 1986; RFC 2697 has the same of two colours): so many a second, and so many at once. The count is
+ * exact: what was granted by any time is at most the burst and rate x time, and whoever asks all the time gets that
+ * to the last token, whatever the moments of asking.
+ *
+ *     level <= burst, in tokens times NS_PER_S: a nanosecond at one token a second is 1.
+ */
+#ifndef ROOMD_BASE_BUCKET_H
+#define ROOMD_BASE_BUCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+
+/* Both above 0; or per_s 0: no limit. */
+struct rate {
+    uint32_t per_s;
+    uint32_t burst;
+};
+
+struct bucket {
+    uint64_t level;
+    uint64_t since_ns; /* when that was right */
+};
+
+static inline bool rate_is_limited(const struct rate *rate)
+{
+    return rate->per_s > 0;
+}
+
+static inline void bucket_fill(struct bucket *bucket, const struct rate *rate, uint64_t now_ns)
+{
+    *bucket = (struct bucket){.level = rate->burst * NS_PER_S, .since_ns = now_ns};
+}
+
+/* What it holds now. The rate may be another one than the last time. */
+static inline uint64_t bucket_level(struct bucket *bucket, const struct rate *rate, uint64_t now_ns)
+{
+    uint64_t full = rate->burst * NS_PER_S;
+    uint64_t elapsed_ns = now_ns > bucket->since_ns ? now_ns - bucket->since_ns : 0;
+
+    if (bucket->level >= full || elapsed_ns >= (full - bucket->level) / rate->per_s + 1) {
+        bucket->level = full;
+    } else {
+        bucket->level += elapsed_ns * rate->per_s;
+        bucket->level = bucket->level < full ? bucket->level : full;
+    }
+    bucket->since_ns = now_ns;
+    return bucket->level;
+}
+
+/* Whole tokens that there are; UINT32_MAX without a limit. */
+static inline uint32_t bucket_tokens(struct bucket *bucket, const struct rate *rate, uint64_t now_ns)
+{
+    return rate_is_limited(rate) ? (uint32_t)(bucket_level(bucket, rate, now_ns) / NS_PER_S) : UINT32_MAX;
+}
+
+/* Takes `tokens`, which bucket_tokens has just found to be there. */
+static inline void bucket_take(struct bucket *bucket, const struct rate *rate, uint32_t tokens)
+{
+    bucket->level -= rate_is_limited(rate) ? tokens * NS_PER_S : 0;
+}
+
+#endif
