@@ -57,10 +57,18 @@ static bool chunk_pool_shrink(struct chunk_pool *pool)
     return true;
 }
 
-void chunk_pool_fini(struct chunk_pool *pool)
+uint64_t chunk_pool_trim(struct chunk_pool *pool)
 {
+    uint64_t memory_bytes = pool->memory_bytes;
+
     while (chunk_pool_shrink(pool)) {
     }
+    return memory_bytes - pool->memory_bytes;
+}
+
+void chunk_pool_fini(struct chunk_pool *pool)
+{
+    (void)chunk_pool_trim(pool);
     CHECK(pool->live == 0 && pool->memory_bytes == 0);
 }
 

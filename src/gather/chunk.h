@@ -47,6 +47,8 @@ struct chunk_pool {
 
 /* Allocates nothing yet. `memory_bytes_max` bounds all chunks together, the caches included. */
 void chunk_pool_init(struct chunk_pool *pool, uint32_t chunk_bytes, uint64_t memory_bytes_max);
+/* Gives the chunks that are cached back to the system; returns how many bytes that was. */
+uint64_t chunk_pool_trim(struct chunk_pool *pool);
 /* Every chunk must have been let go. */
 void chunk_pool_fini(struct chunk_pool *pool);
 

@@ -68,6 +68,46 @@ int outbox_iovecs(const struct outbox *outbox, struct iovec *iov, int iov_max);
 /* The first `bytes` (at most outbox->bytes) have been sent: lets go of what they covered. */
 void outbox_consume(struct outbox *outbox, struct pool *blocks, size_t bytes);
 
+/* What a receiver has not been handed. Neither wraps: it stays at UINT32_MAX. */
+struct skipped {
+    uint32_t packets;
+    uint32_t bytes;
+};
+
+static inline void skipped_add(struct skipped *skipped, uint32_t packets, uint64_t bytes)
+{
+    uint32_t packets_max = UINT32_MAX - skipped->packets;
+    uint32_t bytes_max = UINT32_MAX - skipped->bytes;
+
+    skipped->packets += packets < packets_max ? packets : packets_max;
+    skipped->bytes += bytes < bytes_max ? (uint32_t)bytes : bytes_max;
+}
+
+/*
+ * How long the packet is that begins at `packet`, in *bytes, and whether it is to stay where others are dropped. The
+ * gather floor knows no frames: this is all that it asks of them. It is also asked about packets that are gone or that
+ * have begun to be sent, for their lengths alone.
+ */
+typedef bool packet_is_kept(const uint8_t *packet, uint32_t *bytes);
+
+/*
+ * Drops whole packets: all that have not begun to be sent, but for those that `is_kept` names, which stay in their order
+ * behind what is left of the one that has begun. Adds what it dropped to *skipped. What stays is as old as it was. 0,
+ * or -ENOMEM: then it is cut behind the last packet for whose place there was memory, and all that is dropped is
+ * counted, so that the bytes that are left still make whole packets. It fills the blocks anew that the outbox has: memory
+ * may lack only where what stays lies in more pieces than there were slices.
+ *
+ * All that was pushed must be whole packets, in chunks that hold nothing but packets from their first byte on.
+ */
+int outbox_drop_packets(struct outbox *outbox, struct pool *blocks, packet_is_kept *is_kept,
+                        struct skipped *skipped);
+
+/*
+ * Drops all but what is left of the packet that has begun, without a look at the others: `is_kept` is asked for lengths
+ * alone, of those in the first chunk.
+ */
+void outbox_cut(struct outbox *outbox, struct pool *blocks, packet_is_kept *is_kept);
+
 /*
  * When a byte that still waits was pushed: the age of the backlog, too young by at most one backlog and never too
  * old, so that a reader that lags but keeps up does not look like one that has stopped. UINT64_MAX when empty.

@@ -172,23 +172,27 @@ static int follow_pull(struct follow *follow, struct outbox *outbox, struct gath
             return rc;
         }
         follow->seen += bytes;
+
+        /* Counted slice by slice, so that a pull that stops half-way is counted to the packet. */
+        uint32_t seen_packets = follow->seen < end ? chunk->packets : packets;
+
+        gather->deliveries += seen_packets - follow->seen_packets;
+        follow->seen_packets = seen_packets;
         chunk = chunk->next;
     }
-    gather->deliveries += packets - follow->seen_packets;
-    follow->seen_packets = packets;
     return 0;
 }
 
 /*
- * The first pass: up to the barriers, in a marked pull no further than the marks. With one stream the second pass alone
- * does the same.
+ * The first pass, of one that follows several streams (with one the second does the same): up to the barriers, in a
+ * marked pull no further than the marks.
  */
 static int reader_pull_to_barriers(struct reader *reader, struct gather *gather, bool is_marked,
                                    uint64_t now_ns)
 {
     struct follow *follows = reader_follows(reader);
 
-    for (uint16_t i = 0; i < reader->count && reader->count > 1; i++) {
+    for (uint16_t i = 0; i < reader->count; i++) {
         const struct stream *stream = follows[i].stream;
         bool is_cut = is_marked && stream->mark < stream->barrier;
         int rc = follow_pull(&follows[i], &reader->outbox, gather, is_cut ? stream->mark : stream->barrier,
@@ -201,10 +205,43 @@ static int reader_pull_to_barriers(struct reader *reader, struct gather *gather,
     return 0;
 }
 
+static void reader_count_missed(struct reader *reader, struct gather *gather, uint32_t packets,
+                                uint64_t bytes)
+{
+    skipped_add(&reader->skipped, packets, bytes);
+    gather->skipped += packets;
+}
+
+/* A pull of one that skips. What it has passed by counts as pulled: it is told that it has missed that. */
+static void reader_pass_by(struct reader *reader, struct gather *gather, bool is_marked)
+{
+    struct follow *follows = reader_follows(reader);
+
+    for (uint16_t i = 0; i < reader->count; i++) {
+        struct follow *follow = &follows[i];
+        struct stream *stream = follow->stream;
+        uint64_t end = is_marked ? stream->mark : stream->end;
+        uint32_t packets = is_marked ? stream->mark_packets : stream->packets;
+
+        if (follow->seen < end) {
+            stream->pulled = is_marked ? stream->pulled : stream->end;
+            reader_count_missed(reader, gather, packets - follow->seen_packets, end - follow->seen);
+            follow->seen = end;
+            follow->seen_packets = packets;
+        }
+    }
+}
+
 int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
 {
     struct follow *follows = reader_follows(reader);
-    int rc = reader_pull_to_barriers(reader, gather, false, now_ns);
+
+    if (reader->is_skipping) {
+        reader_pass_by(reader, gather, false);
+        return 0;
+    }
+
+    int rc = reader->count > 1 ? reader_pull_to_barriers(reader, gather, false, now_ns) : 0;
 
     for (uint16_t i = 0; i < reader->count && rc == 0; i++) {
         struct stream *stream = follows[i].stream;
@@ -220,7 +257,13 @@ int reader_pull(struct reader *reader, struct gather *gather, uint64_t now_ns)
 int reader_pull_marked(struct reader *reader, struct gather *gather, uint64_t now_ns)
 {
     struct follow *follows = reader_follows(reader);
-    int rc = reader_pull_to_barriers(reader, gather, true, now_ns);
+
+    if (reader->is_skipping) {
+        reader_pass_by(reader, gather, true);
+        return 0;
+    }
+
+    int rc = reader->count > 1 ? reader_pull_to_barriers(reader, gather, true, now_ns) : 0;
 
     for (uint16_t i = 0; i < reader->count && rc == 0; i++) {
         const struct stream *stream = follows[i].stream;
@@ -239,6 +282,34 @@ void reader_skip(struct reader *reader, struct stream *stream)
         follow->seen = stream->end;
         follow->seen_packets = stream->packets;
     }
+}
+
+int reader_start_skipping(struct reader *reader, struct gather *gather, packet_is_kept *is_kept)
+{
+    struct skipped dropped = {0};
+    int rc = outbox_drop_packets(&reader->outbox, &gather->blocks, is_kept, &dropped);
+
+    if (!reader->is_skipping) {
+        reader->skipped = (struct skipped){0};
+        reader->is_skipping = true;
+    }
+    reader_count_missed(reader, gather, dropped.packets, dropped.bytes);
+    return rc;
+}
+
+void reader_count_skipped(struct reader *reader, struct gather *gather, uint32_t bytes)
+{
+    CHECK(reader->is_skipping);
+    reader_pass_by(reader, gather, false);
+    reader_count_missed(reader, gather, 1, bytes);
+}
+
+struct skipped reader_stop_skipping(struct reader *reader, struct gather *gather)
+{
+    CHECK(reader->is_skipping);
+    reader_pass_by(reader, gather, false);
+    reader->is_skipping = false;
+    return reader->skipped;
 }
 
 int gather_write_private(struct gather *gather, struct stream *private_stream, const void *packet,

@@ -7,6 +7,8 @@
  *     2. a stream is followed at most once by one reader.
  *     3. what a receiver gets is, stream by stream, what was appended from its follow to its unfollow, each
  *        byte once; a private packet comes after everything that was appended before it.
+ *        But for one that skips: pulls move its positions on and hand it nothing, and what it has missed is counted,
+ *        to the packet.
  *     4. follows are sorted by their streams' order, those of the same order by their coming. A pull takes them in
  *        that order, in two passes: up to the streams' barriers, then beyond.
  */
@@ -28,6 +30,7 @@ struct gather {
     uint64_t deliveries;     /* packets pulled into outboxes, private ones included */
     uint64_t overwritten;    /* keyed packets that replaced one nobody had pulled */
     uint64_t outbox_refused; /* pulls and sends that found no memory */
+    uint64_t skipped; /* packets that readers missed because they skip; those dropped from outboxes, too */
 };
 
 void gather_init(struct gather *gather, uint32_t chunk_bytes, uint64_t chunk_memory_bytes_max,
@@ -43,10 +46,12 @@ struct follow {
 
 struct reader {
     struct outbox outbox;
-    struct follow one;   /* the ordinary case: one stream, no memory of its own */
-    struct follow *many; /* NULL while `one` is enough */
+    struct follow one;      /* the ordinary case: one stream, no memory of its own */
+    struct follow *many;    /* NULL while `one` is enough */
+    struct skipped skipped; /* since it last began to skip */
     uint16_t count;
     uint16_t capacity; /* of `many` */
+    bool is_skipping;
 };
 
 enum { READER_FOLLOWS_MAX = 4096 };
@@ -73,6 +78,22 @@ int reader_pull_marked(struct reader *reader, struct gather *gather, uint64_t no
 
 /* Takes the position of a followed stream to its end: what lies between is not sent to this reader. */
 void reader_skip(struct reader *reader, struct stream *stream);
+
+/*
+ * From now on it skips, until reader_stop_skipping: packets that wait in its outbox are dropped (outbox_drop_packets), and
+ * pulls count what they would have handed over. What reader_send and reader_send_slice are given goes to the outbox all
+ * the same: whether that is right is for the caller to say, who may call reader_count_skipped instead. One that skips
+ * already drops what has come to wait since, and goes on counting. 0, or -ENOMEM of outbox_drop_packets: it skips
+ * nonetheless.
+ */
+int reader_start_skipping(struct reader *reader, struct gather *gather, packet_is_kept *is_kept);
+/* One private packet of `bytes` that it is not handed: pulls first, as reader_send does. It must be skipping. */
+void reader_count_skipped(struct reader *reader, struct gather *gather, uint32_t bytes);
+/*
+ * Everything that was appended by now is skipped too, and what is appended from now on it gets. What it has missed since
+ * it began to skip. It must be skipping.
+ */
+struct skipped reader_stop_skipping(struct reader *reader, struct gather *gather);
 
 /*
  * One packet for this reader alone, behind all that it should have seen before: pulls, appends to

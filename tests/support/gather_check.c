@@ -20,8 +20,9 @@ static void hold_add(struct model *model, const struct chunk *chunk)
 
 /* Sums over the blocks, a reference a slice, and the bytes. Returns how many blocks there are. */
 static uint32_t check_outbox(struct model *model, const struct outbox *outbox,
-                             const struct model_bytes *unsent)
+                             const struct model_reader *reader)
 {
+    const struct model_bytes *unsent = &reader->unsent;
     const struct outbox_block *last = NULL;
     size_t unsent_size = unsent->end - unsent->first;
     size_t at = 0;
@@ -46,8 +47,13 @@ static uint32_t check_outbox(struct model *model, const struct outbox *outbox,
     }
     EXPECT(at == unsent_size && outbox->bytes == at && outbox->slices == slices);
     EXPECT(outbox->last == last && outbox_is_empty(outbox) == (at == 0));
-    EXPECT(outbox_oldest_ns(outbox) <= model->step || at == 0);
-    EXPECT(outbox_oldest_ns(outbox) == UINT64_MAX || at > 0);
+    if (at > 0) {
+        const struct model_packet *first = (const void *)(reader->waiting.data + reader->waiting.first);
+
+        EXPECT(outbox_oldest_ns(outbox) <= model->step && outbox_oldest_ns(outbox) >= first->step);
+    } else {
+        EXPECT(outbox_oldest_ns(outbox) == UINT64_MAX && bytes_size(&reader->waiting) == 0);
+    }
     model->met.many_blocks += blocks > 1;
     return blocks;
 }
@@ -90,6 +96,9 @@ static void check_reader(struct model *model, unsigned r)
         EXPECT(follow->start + (follow->pending.end - follow->pending.first) == stream->end);
         EXPECT(follow->start == stream->end || stream->head->base <= follow->start);
     }
+    EXPECT(reader->is_skipping == expected->is_skipping);
+    EXPECT(!reader->is_skipping || (reader->skipped.packets == expected->skipped_packets &&
+                                    reader->skipped.bytes == expected->skipped_bytes));
 }
 
 static int compare_holds(const void *a, const void *b)
@@ -151,9 +160,10 @@ void model_check(struct model *model)
     }
     for (unsigned r = 0; r < model->reader_count; r++) {
         check_reader(model, r);
-        blocks += check_outbox(model, &model->readers[r].outbox, &model->model_readers[r].unsent);
+        blocks += check_outbox(model, &model->readers[r].outbox, &model->model_readers[r]);
     }
     check_holds(model);
     EXPECT(model->gather.blocks.used == blocks);
     EXPECT(model->gather.deliveries == model->deliveries);
+    EXPECT(model->gather.skipped == model->skipped);
 }

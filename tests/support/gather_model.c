@@ -15,6 +15,7 @@
 #include "base/asan.h"
 #include "base/hash.h"
 #include "support/gather_bytes.h"
+#include "support/gather_packet.h"
 
 #if ASAN_IS_ON
 #include <sanitizer/common_interface_defs.h>
@@ -91,7 +92,7 @@ void model_init(struct model *model, uint64_t seed)
 {
     static const uint32_t chunk_bytes[] = {1, 16, 64, 200, MODEL_CHUNK_BYTES_MAX};
     static const uint32_t chunk_counts[] = {8, 40, 1000};
-    static const uint32_t block_counts[] = {3, 30, 100000};
+    static const uint32_t block_counts[] = {1, 3, 30, 100000};
     struct model_met met = model->met;
     uint32_t bytes;
 
@@ -104,7 +105,7 @@ void model_init(struct model *model, uint64_t seed)
     bytes = chunk_bytes[model_draw(model, 5)];
     gather_init(&model->gather, bytes,
                 (sizeof(struct chunk) + bytes * 3) * chunk_counts[model_draw(model, 3)],
-                block_counts[model_draw(model, 3)]);
+                block_counts[model_draw(model, 4)]);
     model->stream_count = 1 + (unsigned)model_draw(model, MODEL_STREAMS_MAX);
     model->reader_count = 1 + (unsigned)model_draw(model, MODEL_READERS_MAX);
     stream_init(&model->private_stream, &model->gather.chunks);
@@ -141,6 +142,7 @@ static void draw_bytes(struct model *model, size_t bytes)
 
         memcpy(model->packet + i, &word, bytes - i < sizeof(word) ? bytes - i : sizeof(word));
     }
+    packet_put_length(model->packet, bytes);
 }
 
 /* Small, ordinary and outsize ones, and those that just fit what is left of the tail, or just don't. */
@@ -292,7 +294,6 @@ void model_append_but_one(struct model *model, unsigned s, unsigned r)
         bytes_move(NULL, &follow->pending, bytes_size(&follow->pending));
         follow->start = model->model_streams[s].end;
         follow->skipped_to = follow->start;
-        follow->counted = follow->start;
         model->model_streams[s].open = follow->start;
         model->met.skipped++;
     }
@@ -322,7 +323,7 @@ void model_write(struct model *model, unsigned r)
     size_t sent = cuts[model_draw(model, sizeof(cuts) / sizeof(cuts[0]))];
 
     outbox_consume(outbox, &model->gather.blocks, sent);
-    bytes_move(NULL, unsent, sent);
+    model_sent(model, r, sent);
     model->met.short_writes += sent < total;
 }
 
@@ -336,7 +337,7 @@ static void insert_follow(struct model *model, struct model_reader *reader, unsi
         reader->follows[at] = reader->follows[at - 1];
         model->met.sorted++;
     }
-    reader->follows[at] = (struct model_follow){.stream = s, .start = end, .counted = end};
+    reader->follows[at] = (struct model_follow){.stream = s, .start = end};
 }
 
 void model_follow(struct model *model, unsigned r, unsigned s)
@@ -389,6 +390,7 @@ void model_drop(struct model *model, unsigned r)
         bytes_free(&reader->follows[i].pending);
     }
     bytes_free(&reader->unsent);
+    bytes_free(&reader->waiting);
     *reader = (struct model_reader){0};
 }
 

@@ -9,6 +9,9 @@
  *     1. a pull goes follow by follow, by the streams' order, and among streams of the same order by that of
  *        following: up to the streams' barriers first, then on.
  *     2. a private packet comes behind all that was pending, in every followed stream, when it was sent.
+ *
+ * Packets tell their own lengths (gather_packet.h). Of a receiver that skips, what was pending is counted and forgotten
+ * when it is pulled; what it gets is all that the model has besides, packet by packet.
  */
 #ifndef TESTS_SUPPORT_GATHER_MODEL_H
 #define TESTS_SUPPORT_GATHER_MODEL_H
@@ -33,14 +36,24 @@ struct model_follow {
     struct model_bytes pending;
     uint64_t start;      /* position of the first byte of `pending` */
     uint64_t skipped_to; /* what of the stream lies before it may have been skipped instead of pulled */
-    uint64_t counted;    /* packets that end at or before it are delivered or skipped */
+};
+
+/* A packet that waits in an outbox. */
+struct model_packet {
+    uint32_t bytes;
+    uint32_t left; /* less than `bytes` when it has begun to be sent */
+    uint64_t step; /* when it was pushed */
 };
 
 struct model_reader {
     unsigned count;
     struct model_follow follows[MODEL_FOLLOWS_MAX];
     struct model_bytes unsent;
-    uint64_t slow_until; /* the step up to which it takes no byte */
+    struct model_bytes waiting; /* the same as struct model_packet */
+    uint64_t slow_until;        /* the step up to which it takes no byte */
+    uint64_t skipped_packets;   /* since it last began to skip */
+    uint64_t skipped_bytes;
+    bool is_skipping;
 };
 
 struct model_key {
@@ -70,6 +83,8 @@ struct model_met {
     uint64_t appended, outsize, keyed_appended, overwritten, skipped, private_packets;
     uint64_t no_chunk, no_block, half_pulled, many_follows, many_blocks, short_writes, rewound, marked_short;
     uint64_t small, let_go, sorted, barriers_passed, sent_to_some, cleared;
+    uint64_t started, started_begun, started_cut, restarted, stopped, dropped, kept, passed_by, passed_marked;
+    uint64_t not_sent;
 };
 
 struct model {
@@ -77,6 +92,7 @@ struct model {
     uint64_t step; /* stands in for the clock, too */
     uint64_t random;
     uint64_t deliveries;
+    uint64_t skipped;
     unsigned stream_count;
     unsigned reader_count;
     struct gather gather;
@@ -128,6 +144,11 @@ void model_set_barrier(struct model *model, unsigned s);
 void model_append_but_one(struct model *model, unsigned s, unsigned r);
 /* The socket takes some bytes of what waits, often fewer than were offered, or none. */
 void model_write(struct model *model, unsigned r);
+/* From now on reader `r` skips; when it does already, it drops what waits. */
+void model_start_skipping(struct model *model, unsigned r);
+void model_stop_skipping(struct model *model, unsigned r);
+/* A packet to reader `r` alone, who skips and isn't sent it. */
+void model_count_skipped(struct model *model, unsigned r);
 void model_follow(struct model *model, unsigned r, unsigned s);
 void model_unfollow(struct model *model, unsigned r, unsigned s);
 void model_unfollow_all(struct model *model, unsigned r);
@@ -138,10 +159,18 @@ void model_trim(struct model *model, unsigned s, uint64_t position);
 /* Everybody forgets the stream and it begins anew, or goes on from where it is, empty. */
 void model_close(struct model *model, unsigned s);
 
-/* For gather_pull.c. */
+/* For gather_pull.c and gather_skip.c. */
 struct model_follow *model_find(struct model *model, unsigned r, unsigned s);
 /* Draws model->packet for `stream`; returns its size. */
 size_t model_draw_packet(struct model *model, const struct stream *stream);
+/* Reader `r` is handed whole packets. */
+void model_hand(struct model *model, unsigned r, const uint8_t *data, size_t size);
+/* Of what waits for reader `r`, the first `size` bytes have been sent. */
+void model_sent(struct model *model, unsigned r, size_t size);
+/* Reader `r` skips, and has pulled: all up to the marks, or all, is passed by. */
+void model_passed_by(struct model *model, unsigned r, bool is_marked);
+/* Packets of a stream that end behind `from`, up to and with `to`. */
+uint64_t model_packets_between(const struct model_stream *stream, uint64_t from, uint64_t to);
 /*
  * An append may be refused only when the pool, its caches given up, has no place for the chunk that it takes.
  */

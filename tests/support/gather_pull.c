@@ -7,8 +7,7 @@
 
 #define EXPECT(condition) MODEL_EXPECT(model, condition)
 
-/* Packets that end behind `from`, up to and with `to`. */
-static uint64_t packets_between(const struct model_stream *stream, uint64_t from, uint64_t to)
+uint64_t model_packets_between(const struct model_stream *stream, uint64_t from, uint64_t to)
 {
     uint64_t packets = 0;
 
@@ -25,8 +24,8 @@ static uint64_t packets_between(const struct model_stream *stream, uint64_t from
 }
 
 /* Moves the model's follow on by what the code's has moved, up to `to`. True when that is all there is. */
-static bool follow_pulled(struct model *model, struct model_reader *reader, struct model_follow *follow,
-                          uint64_t seen, uint64_t to)
+static bool follow_pulled(struct model *model, unsigned r, struct model_follow *follow, uint64_t seen,
+                          uint64_t to)
 {
     struct model_stream *stream = &model->model_streams[follow->stream];
     uint64_t end = seen < to ? seen : to;
@@ -38,7 +37,9 @@ static bool follow_pulled(struct model *model, struct model_reader *reader, stru
 
     uint64_t moved = end - follow->start;
 
-    bytes_move(&reader->unsent, &follow->pending, moved);
+    model->deliveries += model_packets_between(stream, follow->start, end);
+    model_hand(model, r, follow->pending.data + follow->pending.first, moved);
+    bytes_move(NULL, &follow->pending, moved);
     follow->start = end;
     if (moved > 0 && stream->closed < end) {
         stream->closed = end;
@@ -47,8 +48,6 @@ static bool follow_pulled(struct model *model, struct model_reader *reader, stru
         model->met.half_pulled += moved > 0;
         return false;
     }
-    model->deliveries += packets_between(stream, follow->counted, to);
-    follow->counted = to;
     return true;
 }
 
@@ -61,13 +60,17 @@ static bool pulled(struct model *model, unsigned r, bool is_marked)
     bool is_whole = true;
 
     EXPECT(real->count == reader->count);
+    if (reader->is_skipping) {
+        model_passed_by(model, r, is_marked);
+        return true;
+    }
     for (unsigned i = 0; i < reader->count && reader->count > 1 && is_whole; i++) {
         struct model_follow *follow = &reader->follows[i];
         const struct model_stream *stream = &model->model_streams[follow->stream];
         uint64_t to = is_marked && stream->mark < stream->barrier ? stream->mark : stream->barrier;
 
         model->met.barriers_passed += follow->start < to && to < stream->end;
-        is_whole = follow_pulled(model, reader, follow, real_follows[i].seen, to);
+        is_whole = follow_pulled(model, r, follow, real_follows[i].seen, to);
     }
     for (unsigned i = 0; i < reader->count && is_whole; i++) {
         struct model_follow *follow = &reader->follows[i];
@@ -76,7 +79,7 @@ static bool pulled(struct model *model, unsigned r, bool is_marked)
 
         if (follow->start < to) {
             stream->open = is_marked ? stream->open : stream->end;
-            is_whole = follow_pulled(model, reader, follow, real_follows[i].seen, to);
+            is_whole = follow_pulled(model, r, follow, real_follows[i].seen, to);
         }
     }
     for (unsigned i = 0; i < reader->count; i++) {
@@ -108,7 +111,7 @@ static void sent(struct model *model, unsigned r, size_t bytes, int rc, bool is_
 
     if (rc == 0) {
         EXPECT(is_whole);
-        bytes_add(&model->model_readers[r].unsent, model->packet, bytes);
+        model_hand(model, r, model->packet, bytes);
         model->deliveries++;
         model->met.private_packets++;
         return;

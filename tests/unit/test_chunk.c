@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/asan.h"
+#include "base/memory.h"
 #include "gather/chunk.h"
 
 enum { CHUNK_BYTES = 100 };
@@ -256,6 +257,49 @@ static void a_burst_does_not_keep_its_memory(void **state)
     assert_int_equal(pool.ordinary.count, 0);
 }
 
+/* Both caches are empty afterwards; what someone holds stays, and the pool goes on. */
+static void a_trimmed_pool_holds_what_is_in_use(void **state)
+{
+    static const uint64_t small_memory = sizeof(struct chunk) + CHUNK_SMALL_BYTES;
+    static const uint64_t large_memory = sizeof(struct chunk) + 4 * CHUNK_SMALL_BYTES;
+    struct chunk_pool pool;
+    struct chunk *small[5];
+    struct chunk *large[3];
+    uint64_t used_bytes = memory_used_bytes();
+
+    (void)state;
+    chunk_pool_init(&pool, 4 * CHUNK_SMALL_BYTES, 1 << 20);
+    assert_int_equal(chunk_pool_trim(&pool), 0);
+    for (int i = 0; i < 5; i++) {
+        small[i] = chunk_open_small(&pool, 1);
+        assert_non_null(small[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        large[i] = chunk_open(&pool, 1);
+        assert_non_null(large[i]);
+    }
+    assert_int_equal(chunk_pool_trim(&pool), 0);
+    for (int i = 1; i < 5; i++) {
+        chunk_unref(small[i]);
+    }
+    for (int i = 1; i < 3; i++) {
+        chunk_unref(large[i]);
+    }
+    assert_int_equal(chunk_pool_trim(&pool), ASAN_IS_ON ? 0 : 4 * small_memory + 2 * large_memory);
+    assert_int_equal(pool.ordinary.count + pool.small.count, 0);
+    assert_int_equal(pool.live, 2);
+    assert_int_equal(pool.memory_bytes, small_memory + large_memory);
+    assert_true(memory_used_bytes() - used_bytes < small_memory + large_memory + 100); /* it was given back */
+    assert_int_equal(chunk_pool_trim(&pool), 0);
+    large[1] = chunk_open(&pool, 1);
+    assert_non_null(large[1]);
+    chunk_unref(large[0]);
+    chunk_unref(large[1]);
+    chunk_unref(small[0]);
+    chunk_pool_fini(&pool);
+    assert_int_equal(memory_used_bytes(), used_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +312,7 @@ int main(void)
         cmocka_unit_test(small_chunks_have_a_cache_of_their_own),
         cmocka_unit_test(where_chunks_are_no_larger_than_small_ones_there_is_one_size),
         cmocka_unit_test(a_burst_does_not_keep_its_memory),
+        cmocka_unit_test(a_trimmed_pool_holds_what_is_in_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

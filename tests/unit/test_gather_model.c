@@ -1,8 +1,8 @@
 /*
  * The gather floor against its model (support/gather_model.h): random appends, keyed appends, private
  * packets, all-but-ones, enters and leaves in mid-tick, moves between streams, rounds of flushing with all of
- * that in between, short writes, receivers that stop for long, and memory that runs out. Everything is
- * compared after every step.
+ * that in between, short writes, receivers that stop for long, others that skip, and memory that runs out. Everything
+ * is compared after every step.
  *
  * A failure says the seed and the step. GATHER_SEED=n begins at that seed and runs it alone, GATHER_STEPS=n
  * sets the length of each run, GATHER_SEEDS=n how many seeds there are.
@@ -20,7 +20,7 @@
 
 #define EXPECT(condition) MODEL_EXPECT(model, condition)
 
-enum { SEEDS = 30, STEPS = 3000 };
+enum { SEEDS = 60, STEPS = 3000 };
 
 static struct model world;
 
@@ -131,6 +131,26 @@ static void keyed_burst(struct model *model, unsigned s)
     }
 }
 
+/* It begins to skip with whatever waits, now and then with very much, and stops with whatever has come since. */
+static void skip_some(struct model *model, unsigned r)
+{
+    const struct model_reader *reader = &model->model_readers[r];
+    uint64_t what = model_draw(model, 8);
+
+    if (!reader->is_skipping || what == 0) {
+        for (uint64_t bursts = what % 2 == 0 ? 4 : 0; bursts > 0 && reader->count > 0; bursts--) {
+            keyed_burst(model, reader->follows[reader->count - 1].stream);
+            model_pull(model, r, false);
+            model_write(model, r);
+        }
+        model_start_skipping(model, r);
+    } else if (what < 4) {
+        model_stop_skipping(model, r);
+    } else {
+        model_count_skipped(model, r);
+    }
+}
+
 static void step(struct model *model)
 {
     unsigned s = (unsigned)model_draw(model, model->stream_count);
@@ -155,8 +175,10 @@ static void step(struct model *model)
         leave(model, r);
     } else if (what < 610) {
         move(model, r);
-    } else if (what < 640) {
+    } else if (what < 630) {
         model_pull(model, r, false);
+    } else if (what < 660) {
+        skip_some(model, r);
     } else if (what < 760) {
         model_write(model, r);
     } else if (what < 970) {
@@ -185,6 +207,9 @@ static void drain(struct model *model)
         is_done = true;
         for (unsigned r = 0; r < model->reader_count; r++) {
             model->model_readers[r].slow_until = 0;
+            if (model->model_readers[r].is_skipping) {
+                model_stop_skipping(model, r);
+            }
             is_done &= model_pull(model, r, false);
             model_write(model, r);
             is_done &= outbox_is_empty(&model->readers[r].outbox);
@@ -244,6 +269,9 @@ static void the_runs_met_every_case(void **state)
     assert_true(met->short_writes > 1000 && met->rewound > 50 && met->marked_short > 200);
     assert_true(met->small > 1000 && met->let_go > 20 && met->sorted > 200 && met->cleared > 20);
     assert_true(met->barriers_passed > 200 && met->sent_to_some > 200);
+    assert_true(met->started > 200 && met->started_begun > 100 && met->started_cut > 10);
+    assert_true(met->restarted > 100 && met->stopped > 200 && met->not_sent > 200);
+    assert_true(met->dropped > 1000 && met->kept > 1000 && met->passed_by > 1000 && met->passed_marked > 200);
     assert_true(flush_round.finished > 200 && flush_round.mixed > 200);
 }
 
