@@ -35,8 +35,9 @@ enum roomd_client_packet {
     ROOMD_C_LEAVE = 0xFF03, /* - */
     ROOMD_C_ROOMS =
         0xFF04, /* -: answered by one S_ROOMS or several; an S_PONG asked for behind it marks the end */
-    ROOMD_C_PING = 0xFF05,  /* u64 anything */
-    ROOMD_C_CREATE = 0xFF06 /* str template, str name: makes the room, or finds it made, and joins it */
+    ROOMD_C_PING = 0xFF05,   /* u64 anything */
+    ROOMD_C_CREATE = 0xFF06, /* str template, str name: makes the room, or finds it made, and joins it */
+    ROOMD_C_PONG = 0xFF07    /* u64 as in the S_PING that it answers */
 };
 
 /* What the engine sends to a client. */
@@ -47,7 +48,13 @@ enum roomd_server_packet {
     ROOMD_S_ROOMS = 0xFF84,   /* u16 n, n x { str room, str content, u32 players, u32 capacity } */
     ROOMD_S_PONG = 0xFF85,    /* u64 as sent, u64 server time in ms */
     ROOMD_S_ERROR = 0xFF86,   /* u16 enum roomd_error, str text: refused, the connection lives */
-    ROOMD_S_KICK = 0xFF87     /* u16 enum roomd_close_reason, str text: the server closes after it */
+    ROOMD_S_KICK = 0xFF87,    /* u16 enum roomd_close_reason, str text: the server closes after it */
+    /*
+     * u32 packets, u32 bytes of them: so many of the content's packets were left out for this client, which did not
+     * read in time. What it knows of the room is out of date; what follows tells it anew.
+     */
+    ROOMD_S_RESYNC = 0xFF88,
+    ROOMD_S_PING = 0xFF89 /* u64 anything: nothing has come from the client for a while; it answers C_PONG */
 };
 
 /*
@@ -75,7 +82,10 @@ enum roomd_server_packet {
     X(18, PROXY, "the proxy did not say whom it speaks for, or not by a PROXY header that parses")           \
     X(19, TICKET, "the ticket is missing, wrong, expired or used")                                           \
     X(20, DUPLICATE, "the same user is here already")                                                        \
-    X(21, REPLACED, "the same user came in anew")
+    X(21, REPLACED, "the same user came in anew")                                                            \
+    X(22, FLOOD, "the client went on sending more than it may")                                              \
+    X(23, HELLO_TIMEOUT, "C_HELLO did not come in time")                                                     \
+    X(24, TIMEOUT, "the client, or its machine, does not answer")
 
 enum roomd_close_reason {
     ROOMD_CLOSE_NONE = 0,
@@ -105,7 +115,10 @@ enum roomd_close_reason {
     X(16, TOO_SOON, "not again so soon")                                                                     \
     X(17, IS_DEAD, "the dead can't do that")                                                                 \
     X(18, NO_SUCH_PLAYER, "no such player here")                                                             \
-    X(19, NOT_ALLOWED, "the ticket does not allow that")
+    X(19, NOT_ALLOWED, "the ticket does not allow that")                                                     \
+    X(20, TOO_FAST, "too many packets, or bytes: what is too much is thrown away")                           \
+    X(21, MALFORMED, "the packet does not parse")                                                            \
+    X(22, NOT_NOW, "that packet is not allowed now")
 
 enum roomd_error {
     ROOMD_ERROR_NONE = 0,

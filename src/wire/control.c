@@ -37,6 +37,7 @@ int control_decode(const struct frame *frame, struct control *control)
     case ROOMD_C_ROOMS:
         return payload_end(&payload);
     case ROOMD_C_PING:
+    case ROOMD_C_PONG:
         control->ping.token = payload_u64(&payload);
         return payload_end(&payload);
     case ROOMD_C_CREATE:
@@ -85,6 +86,23 @@ size_t control_put_pong(uint8_t *out, uint64_t token, uint64_t now_ms)
     roomd_put_u64(payload, token);
     roomd_put_u64(payload + 8, now_ms);
     return payload_finish(out, ROOMD_S_PONG, payload + 16);
+}
+
+size_t control_put_server_ping(uint8_t *out, uint64_t token)
+{
+    uint8_t *payload = out + ROOMD_FRAME_HEADER_BYTES;
+
+    roomd_put_u64(payload, token);
+    return payload_finish(out, ROOMD_S_PING, payload + 8);
+}
+
+size_t control_put_resync(uint8_t *out, uint32_t packets, uint32_t bytes)
+{
+    uint8_t *payload = out + ROOMD_FRAME_HEADER_BYTES;
+
+    roomd_put_u32(payload, packets);
+    roomd_put_u32(payload + 4, bytes);
+    return payload_finish(out, ROOMD_S_RESYNC, payload + 8);
 }
 
 /* S_ERROR and S_KICK are of one shape: a number and a text. */

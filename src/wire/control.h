@@ -49,7 +49,7 @@ struct control {
         } join;
         struct {
             uint64_t token;
-        } ping;
+        } ping; /* and C_PONG */
         struct {
             struct wire_str template_name, name;
         } create;
@@ -72,6 +72,8 @@ size_t control_put_joined(uint8_t *out, uint32_t room_id, const char *room, cons
                           uint32_t tick_ms);
 size_t control_put_left(uint8_t *out, enum roomd_leave_reason reason);
 size_t control_put_pong(uint8_t *out, uint64_t token, uint64_t now_ms);
+size_t control_put_server_ping(uint8_t *out, uint64_t token);
+size_t control_put_resync(uint8_t *out, uint32_t packets, uint32_t bytes);
 /*
  * `text` NULL: the table's, for a kick after the reason's name and ": ". It is cut at CONTROL_TEXT_BYTES_MAX,
  * never within a character, and what is no UTF-8 goes out as '?'.
@@ -154,6 +156,13 @@ struct control_server {
             uint16_t reason;
             struct wire_str text;
         } kick;
+        struct {
+            uint32_t packets;
+            uint32_t bytes;
+        } resync;
+        struct {
+            uint64_t token;
+        } ping;
     };
 };
 
@@ -180,6 +189,7 @@ size_t control_put_join(uint8_t *out, const char *room);
 size_t control_put_leave(uint8_t *out);
 size_t control_put_rooms(uint8_t *out);
 size_t control_put_ping(uint8_t *out, uint64_t token);
+size_t control_put_client_pong(uint8_t *out, uint64_t token);
 size_t control_put_create(uint8_t *out, const char *template_name, const char *name);
 
 #endif

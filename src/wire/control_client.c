@@ -76,6 +76,13 @@ int control_decode_server(const struct frame *frame, struct control_server *cont
         control->pong.token = payload_u64(&payload);
         control->pong.now_ms = payload_u64(&payload);
         return payload_end(&payload);
+    case ROOMD_S_PING:
+        control->ping.token = payload_u64(&payload);
+        return payload_end(&payload);
+    case ROOMD_S_RESYNC:
+        control->resync.packets = payload_u32(&payload);
+        control->resync.bytes = payload_u32(&payload);
+        return payload_end(&payload);
     case ROOMD_S_ERROR:
         control->error.code = payload_u16(&payload);
         control->error.text = payload_text(&payload);
@@ -119,12 +126,22 @@ size_t control_put_rooms(uint8_t *out)
     return payload_finish(out, ROOMD_C_ROOMS, out + ROOMD_FRAME_HEADER_BYTES);
 }
 
-size_t control_put_ping(uint8_t *out, uint64_t token)
+static size_t put_token(uint8_t *out, uint16_t id, uint64_t token)
 {
     uint8_t *payload = out + ROOMD_FRAME_HEADER_BYTES;
 
     roomd_put_u64(payload, token);
-    return payload_finish(out, ROOMD_C_PING, payload + 8);
+    return payload_finish(out, id, payload + 8);
+}
+
+size_t control_put_ping(uint8_t *out, uint64_t token)
+{
+    return put_token(out, ROOMD_C_PING, token);
+}
+
+size_t control_put_client_pong(uint8_t *out, uint64_t token)
+{
+    return put_token(out, ROOMD_C_PONG, token);
 }
 
 size_t control_put_create(uint8_t *out, const char *template_name, const char *name)

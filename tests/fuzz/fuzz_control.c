@@ -61,6 +61,8 @@ static size_t encode_client(uint8_t *out, const struct control *control, const s
         return control_put_rooms(out);
     case ROOMD_C_PING:
         return control_put_ping(out, control->ping.token);
+    case ROOMD_C_PONG:
+        return control_put_client_pong(out, control->ping.token);
     case ROOMD_C_CREATE:
         return control_put_create(out, check_name(template_name, control->create.template_name, frame),
                                   check_name(name, control->create.name, frame));
@@ -129,6 +131,10 @@ static size_t encode_server(uint8_t *out, const struct control_server *control, 
         return encode_rooms(out, control, frame);
     case ROOMD_S_PONG:
         return control_put_pong(out, control->pong.token, control->pong.now_ms);
+    case ROOMD_S_PING:
+        return control_put_server_ping(out, control->ping.token);
+    case ROOMD_S_RESYNC:
+        return control_put_resync(out, control->resync.packets, control->resync.bytes);
     case ROOMD_S_ERROR:
         return encode_notice(out, ROOMD_S_ERROR, control->error.code, control->error.text, frame);
     case ROOMD_S_KICK:
