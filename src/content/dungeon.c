@@ -455,18 +455,10 @@ static enum roomd_packet_result dungeon_module_packet(void *state, uint64_t sess
 }
 
 const struct roomd_content roomd_content_dungeon = {
-    .abi = ROOMD_CONTENT_ABI,
-    .size = sizeof(roomd_content_dungeon),
     .name = "dungeon",
     .open = dungeon_module_open,
-    .close = world_close,
-    .enter = world_enter,
-    .leave = world_leave,
     .packet = dungeon_module_packet,
-    .tick = world_tick,
-    .options = world_options,
-    .resync = world_resync,
-    .announce = world_announce,
     .save = world_save,
     .restore = dungeon_module_restore,
+    WORLD_CALLBACKS,
 };

@@ -17,18 +17,10 @@ static int town_restore(const struct roomd_host *host, struct roomd_room *room, 
 }
 
 const struct roomd_content roomd_content_town = {
-    .abi = ROOMD_CONTENT_ABI,
-    .size = sizeof(roomd_content_town),
     .name = "town",
     .open = town_open,
-    .close = world_close,
-    .enter = world_enter,
-    .leave = world_leave,
     .packet = world_packet,
-    .tick = world_tick,
-    .options = world_options,
-    .resync = world_resync,
-    .announce = world_announce,
     .save = world_save,
     .restore = town_restore,
+    WORLD_CALLBACKS,
 };

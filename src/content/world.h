@@ -253,6 +253,11 @@ int world_save(void *state, void *out, size_t size, size_t *bytes); /* world_sav
 int world_restore(const struct roomd_host *host, struct roomd_room *room, const struct world_kind *kind,
                   const void *bytes, size_t size, void **state); /* world_save.c */
 extern const struct roomd_option world_options[];
+/* What the modules' tables have alike; packet is not of it, which a module may look at first. */
+#define WORLD_CALLBACKS                                                                                      \
+    .abi = ROOMD_CONTENT_ABI, .size = sizeof(struct roomd_content), .close = world_close,                    \
+    .enter = world_enter, .leave = world_leave, .tick = world_tick, .options = world_options,                \
+    .resync = world_resync, .announce = world_announce
 
 /*
  * open without entities: options, map, rules, grid. world_open goes on to place NPCs, portals and camps;

@@ -387,7 +387,12 @@ void world_monster_rearm(struct world *world)
     waiting = world->host->alloc(world->room, count * sizeof(*waiting));
     if (waiting == NULL) { /* whoever was awake wakes when somebody next comes near */
         for (struct entity *e = world->entities[ROOMD_KIND_MONSTER].first; e != NULL; e = e->next) {
-            ((struct monster *)e)->state = MONSTER_ASLEEP;
+            struct monster *monster = (struct monster *)e;
+
+            monster->state = MONSTER_ASLEEP;
+            monster->think_ms = 0;
+            monster->target = 0;
+            monster->path_at = monster->path_count = 0;
         }
         for (uint32_t i = 0; world->camps != NULL && i < world->map->camp_count; i++) {
             world->camps[i].respawn_ms = 0;

@@ -205,7 +205,8 @@ static bool is_ip_address(const char *text, const char **why_not)
         return false;
     }
     size_t digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || colon[1 + digits] != '\0' || read_digits(colon + 1, digits) > UINT16_MAX) {
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' ||
+        read_digits(colon + 1, digits) > UINT16_MAX) {
         *why_not = "the port is not a number from 0 to 65535";
         return false;
     }

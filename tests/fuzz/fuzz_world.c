@@ -2,8 +2,8 @@
  * A world that two players live in, and what the world promises after each step: a client's view of it is right, and
  * everything that it keeps account of agrees.
  *
- * Input: u8 of settings (view, kind, speed, tick), then steps: u8 what (its low bit: which of the two), then what the step
- * takes. What the input has no bytes for any more is zero. Steps that can't be done now do nothing.
+ * Input: u8 of settings (view, kind, speed, tick, pets), then steps: u8 what (its low bit: which of the two), then what
+ * the step takes. What the input has no bytes for any more is zero. Steps that can't be done now do nothing.
  */
 #include "fuzz.h"
 
@@ -316,14 +316,15 @@ static void step_skill(struct actor *actor, struct input *input)
 
 static void step_say(struct actor *actor, struct input *input)
 {
-    uint8_t payload[7 + RAW_BYTES_MAX];
+    uint8_t payload[7 + ROOMD_SAY_BYTES_MAX + 1] = {0};
     uint8_t how = take_u8(input);
-    size_t bytes = (how >> 3) % (RAW_BYTES_MAX + 1);
+    size_t given = how >> 3;
+    size_t bytes = given == RAW_BYTES_MAX - 1 ? ROOMD_SAY_BYTES_MAX + 1 : given;
 
     payload[0] = how % 6;
     roomd_put_u32(payload + 1, take_target(input));
     roomd_put_u16(payload + 5, (uint16_t)bytes);
-    take(input, payload + 7, bytes);
+    take(input, payload + 7, given);
     step_packet(actor, ROOMD_C_SAY, payload, 7 + bytes);
 }
 
@@ -463,11 +464,12 @@ static void open_room(uint8_t settings)
     static const char *const views[] = {"6", "10", "24", "0"};
     static const struct roomd_content *const contents[] = {&roomd_content_field, &roomd_content_dungeon,
                                                            &roomd_content_field, &roomd_content_town};
-    static const char *options[] = {"map",   "m",    "rules",        "r", "view", NULL,
-                                    "speed", "auto", "spawn_radius", "3", NULL};
+    static const char *options[] = {"map",          "m", "rules", "r",   "view", NULL, "speed", "auto",
+                                    "spawn_radius", "3", "pets",  "yes", NULL};
 
     options[5] = views[settings % 4];
     options[7] = settings & 16 ? "0" : "auto";
+    options[11] = settings & 64 ? "no" : "yes";
     room = fake_room_open(contents[settings >> 2 & 3], options);
     fake_add_room(room, "town");
     fake_add_template(room, "crypt");
