@@ -160,7 +160,7 @@ static void babbling(void **state)
     (void)state;
     play(daemon, &result, "--play babble --rooms lobby -n 50 -r 4 -s 10 -d 2", 0);
     assert_true(figure(result.out, "sent") == 400);
-    assert_true(figure(result.out, "received") > 50 * 350);
+    assert_true(figure(result.out, "received") > 50 * 200); /* of 400, in the window alone */
     process_result_free(&result);
     daemon_stop(daemon);
 }

@@ -48,9 +48,12 @@ static inline bool world_on_engine(void *context, struct receiver *receiver, con
 {
     struct world *world = context;
 
-    (void)receiver;
     assert_true(roomd_get_u16(frame) == size && roomd_get_u16(frame + 2) >= ROOMD_ENGINE_ID_FIRST);
     world->engine_packets++;
+    if (roomd_get_u16(frame + 2) == ROOMD_S_RESYNC) {
+        verify_resync(&world->verify, receiver, roomd_get_u32(frame + 4), roomd_get_u32(frame + 8),
+                      world->now_us);
+    }
     return true;
 }
 
@@ -141,6 +144,19 @@ static inline struct world_frame world_engine_packet(struct world *world)
     return frame;
 }
 
+/* The client is told that it was not sent so much. */
+static inline void world_deliver_resync(struct world *world, uint32_t client, uint32_t packets,
+                                        uint32_t bytes)
+{
+    struct world_frame frame = {.size = ROOMD_FRAME_HEADER_BYTES + 8};
+
+    roomd_put_u16(frame.bytes, (uint16_t)frame.size);
+    roomd_put_u16(frame.bytes + 2, ROOMD_S_RESYNC);
+    roomd_put_u32(frame.bytes + 4, packets);
+    roomd_put_u32(frame.bytes + 8, bytes);
+    world_deliver(world, client, &frame);
+}
+
 /* The client reads `size` more bytes at once. */
 static inline void world_read(struct world *world, uint32_t client, size_t size)
 {
@@ -180,6 +196,7 @@ static inline void world_expect(struct world *world, struct verify_totals expect
     assert_int_equal(totals.foreign, expected.foreign);
     assert_int_equal(totals.corrupt, expected.corrupt);
     assert_int_equal(totals.unjudged, 0);
+    assert_int_equal(totals.miscounted, expected.miscounted);
 }
 
 #endif

@@ -180,6 +180,23 @@ static void one_who_is_too_far_behind_is_still_judged_exactly(void **state)
     }
 }
 
+/* The tape was given up to the middle of the frame, and the tool ended when the rest of it differed. */
+static void a_frame_that_differs_after_its_start_was_trimmed(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, 2, 1, 0);
+    talk(&world, 2, 2);
+    world_read_rest(&world, 0, 0);
+    world.streams[1][160] ^= 1; /* of the last of four frames of 50 bytes each */
+    world_read(&world, 1, 155);
+    verify_trim(&world.verify);
+    world_read_rest(&world, 1, 0);
+    world_expect(&world, (struct verify_totals){.expected = 8, .received = 7, .corrupt = 1});
+    world_close(&world);
+}
+
 /* Its first messages come while the tape stands still, so it is judged by itself; two of them were not owed for sure. */
 static void one_who_never_finds_its_place_is_judged_exactly(void **state)
 {
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(one_who_speaks_first_after_all_left_begins_at_the_end),
         cmocka_unit_test(who_comes_and_goes_is_judged_for_its_stays),
         cmocka_unit_test(one_who_is_too_far_behind_is_still_judged_exactly),
+        cmocka_unit_test(a_frame_that_differs_after_its_start_was_trimmed),
         cmocka_unit_test(one_who_never_finds_its_place_is_judged_exactly),
         cmocka_unit_test(what_was_said_before_coming_back_carries_the_old_id),
         cmocka_unit_test(bytes_that_are_only_counted_show_what_is_missing),

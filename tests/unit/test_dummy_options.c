@@ -17,8 +17,9 @@
 #include "dummy-client/misbehave.h"
 #include "dummy-client/options.h"
 #include "roomd/wire.h"
+#include "wire/control.h"
 
-enum { ARGUMENTS_MAX = 16 };
+enum { ARGUMENTS_MAX = 24 };
 
 /* Parses a command line that is split at blanks; what it says on stderr is of no interest here. */
 static enum options_result parse(struct options *options, const char *line)
@@ -54,6 +55,9 @@ static void without_options_the_defaults_hold(void **state)
     assert_int_equal(options.room_count, 1);
     assert_null(options.rooms);
     assert_false(options.is_burst || options.is_json || options.is_echo || options.is_quiet);
+    assert_int_equal(options.flood + options.mute + options.pause, 0);
+    assert_true(options.pause_s == 3);
+    assert_null(options.ticket_keys_text);
     assert_int_equal(options.source.count, 0);
     const struct sockaddr_in *in = (const struct sockaddr_in *)&options.target.storage;
     assert_int_equal(in->sin_family, AF_INET);
@@ -80,6 +84,19 @@ static void values_come_in_every_usual_form(void **state)
     assert_string_equal(options.rooms[1], "bc");
     assert_string_equal(options.rooms[2], "d");
     options_fini(&options);
+}
+
+/* Every one of them. */
+static void expect_refused(const char *const *lines, size_t count)
+{
+    struct options options;
+
+    for (size_t i = 0; i < count; i++) {
+        if (parse(&options, lines[i]) != OPTIONS_BAD) {
+            fail_msg("accepted: %s", lines[i]);
+        }
+        options_fini(&options);
+    }
 }
 
 static void what_makes_no_sense_is_refused(void **state)
@@ -122,7 +139,27 @@ static void what_makes_no_sense_is_refused(void **state)
         "--source 127.0.0.0/0",
         "--source x/8",
         "--source 127.0.0.0/8 --connect unix:/tmp/x",
+    };
+
+    (void)state;
+    expect_refused(lines, sizeof(lines) / sizeof(lines[0]));
+}
+
+static void what_does_not_go_together_is_refused(void **state)
+{
+    static const char *const lines[] = {
         "-n 10 --slow 5 --dribble 5 --garbage 1",
+        "-n 10 --slow 5 --flood 6",
+        "-n 10 --flood 5 --mute 6",
+        "-n 10 --mute 5 --pause 6",
+        "-n 10 --pause 11",
+        "--pause 1 --pause-seconds 0",
+        "--trunc-check 1 --pause 1",
+        "--trunc-check 1 --flood 1",
+        "--echo --mute 1",
+        "--echo --pause 1",
+        "--echo --ticket-keys keys",
+        "--ticket-keys",
         "--trunc-check 1 --slow 1",
         "--trunc-check 1 --churn 1",
         "--echo --garbage 1",
@@ -136,21 +173,17 @@ static void what_makes_no_sense_is_refused(void **state)
         "--play roam --slow 1",
         "--play roam --dribble 1",
         "--play fight --garbage 1",
+        "--play roam --flood 1",
+        "--play babble --mute 1",
         "--play crowd --churn 1",
         "--play babble --echo",
         "--play roam --trunc-check 1",
         "--data /maps",
         "--play babble --data /maps",
     };
-    struct options options;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        if (parse(&options, lines[i]) != OPTIONS_BAD) {
-            fail_msg("accepted: %s", lines[i]);
-        }
-        options_fini(&options);
-    }
+    expect_refused(lines, sizeof(lines) / sizeof(lines[0]));
 }
 
 static void what_is_played_is_named(void **state)
@@ -171,8 +204,12 @@ static void what_is_played_is_named(void **state)
         assert_string_equal(play_kind_name(options.play), names[i]);
         options_fini(&options);
     }
-    assert_int_equal(parse(&options, "--play roam --data /maps --travel 0 -s 2 -r 1000 -d 86400"),
-                     OPTIONS_RUN);
+    assert_int_equal(
+        parse(&options,
+              "--play roam --data /maps --travel 0 -s 2 -r 1000 -d 86400 --pause 3 --ticket-keys k"),
+        OPTIONS_RUN);
+    assert_int_equal(options.pause, 3);
+    assert_string_equal(options.ticket_keys_text, "k");
     assert_int_equal(options.play, PLAY_ROAM);
     assert_string_equal(options.data_text, "/maps");
     options_fini(&options);
@@ -236,6 +273,42 @@ static void sources_are_the_hosts_of_the_network_in_turn(void **state)
     options_fini(&options);
 }
 
+static void the_first_clients_are_the_odd_ones(void **state)
+{
+    static const enum client_kind kinds[] = {
+        CLIENT_SLOW,  CLIENT_SLOW, CLIENT_GARBAGE, CLIENT_DRIBBLE, CLIENT_FLOOD,    CLIENT_FLOOD,
+        CLIENT_FLOOD, CLIENT_MUTE, CLIENT_PAUSE,   CLIENT_PAUSE,   CLIENT_ORDINARY, CLIENT_ORDINARY,
+    };
+    struct options options;
+
+    (void)state;
+    assert_int_equal(parse(&options, "-n 12 --pause 2 --mute 1 --flood 3 --slow 2 --garbage 1 --dribble 1"),
+                     OPTIONS_RUN);
+    for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        assert_int_equal(misbehave_kind(&options, i), kinds[i]);
+    }
+    assert_int_equal(misbehave_awaited(&options), 12 - 3 - 1);
+    options_fini(&options);
+}
+
+/* Small, whole and harmless to the others: nobody is told of them. */
+static void a_flood_is_made_of_small_packets(void **state)
+{
+    static uint8_t bytes[FLOOD_PACKETS * FLOOD_PACKET_BYTES];
+    struct frame_cursor cursor = {.data = bytes, .size = sizeof(bytes)};
+    struct control control;
+    struct frame frame;
+
+    (void)state;
+    assert_int_equal(flood_make(bytes), sizeof(bytes));
+    for (int i = 0; i < FLOOD_PACKETS; i++) {
+        assert_int_equal(frame_next(&cursor, 64, &frame), FRAME_OK);
+        assert_int_equal(control_decode(&frame, &control), 0);
+        assert_int_equal(control.id, ROOMD_C_PING);
+    }
+    assert_int_equal(cursor.pos, sizeof(bytes));
+}
+
 /* Walks garbage as a server does: nothing in it may be taken for something said in a room. */
 static void garbage_is_never_a_word(void **state)
 {
@@ -279,9 +352,12 @@ int main(void)
         cmocka_unit_test(without_options_the_defaults_hold),
         cmocka_unit_test(values_come_in_every_usual_form),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(what_is_played_is_named),
         cmocka_unit_test(a_stranger_is_never_hit_by_a_typo),
         cmocka_unit_test(sources_are_the_hosts_of_the_network_in_turn),
+        cmocka_unit_test(the_first_clients_are_the_odd_ones),
+        cmocka_unit_test(a_flood_is_made_of_small_packets),
         cmocka_unit_test(garbage_is_never_a_word),
     };
 

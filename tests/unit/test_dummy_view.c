@@ -191,6 +191,60 @@ static void after_a_reset_everything_is_told_anew(void **state)
     expect_wrong(stage, VIEW_MOVE_OF_UNKNOWN, 1);
 }
 
+/* It missed some of what happened: nothing that it knew counts any more, and a new beginning is owed to it. */
+static void after_a_gap_everything_is_told_anew(void **state)
+{
+    struct stage *stage = *state;
+    const uint32_t players[] = {OTHER, SELF};
+
+    for (int has_reset = 0; has_reset < 2; has_reset++) {
+        view_resync(&stage->view);
+        assert_int_equal(stage->view.known.count, 0);
+        assert_false(stage->view.is_listed);
+        if (has_reset) {
+            tell_bare(stage, ROOMD_S_VIEW_RESET, 0);
+        }
+        assert_int_equal(tell_list(stage, players, 2, SELF), VIEW_SELF_PLACED);
+        tell_spawn(stage, WOLF, ROOMD_KIND_MONSTER, 1, 40);
+        tell_vitals(stage, OTHER, 20, 100);
+        tell_hit(stage, OTHER, 20, false, 0); /* by what it is told now, not by what it knew */
+        tell_move(stage, OTHER, 90, 0);
+        expect_wrong(stage, VIEW_JUMP, 1); /* it is where the list had it: 90 m away */
+        tell_move(stage, OTHER, 91, 0);
+        expect_clean(stage);
+        assert_int_equal(stage->view.players, 2);
+    }
+    view_resync(&stage->view);
+    tell_move(stage, OTHER, 91, 0); /* and no list */
+    for (int i = 0; i < VIEW_WRONG_COUNT; i++) {
+        assert_int_equal(stage->totals.wrong[i], i == VIEW_LIST_WITHOUT_SELF || i == VIEW_MOVE_OF_UNKNOWN);
+    }
+}
+
+/* Its death, or its getting up, was among what it missed. */
+static void after_a_gap_its_hit_points_say_whether_it_lives(void **state)
+{
+    struct stage *stage = *state;
+    const uint32_t self[] = {SELF};
+    struct packet dead = {.id = ROOMD_S_VITALS};
+
+    put_u32(&dead, SELF);
+    put_u32(&dead, 0);
+    put_u32(&dead, 100);
+    put_u16(&dead, 1);
+    view_resync(&stage->view);
+    tell_list(stage, self, 1, SELF);
+    assert_false(stage->view.is_dead);
+    assert_int_equal(take(stage, &dead), VIEW_SELF_DIED);
+    assert_true(stage->view.is_dead);
+    assert_int_equal(take(stage, &dead), 0); /* said before */
+    view_resync(&stage->view);
+    tell_list(stage, self, 1, SELF);
+    assert_false(stage->view.is_dead);
+    expect_clean(stage);
+    assert_int_equal(stage->totals.deaths, 0);
+}
+
 static void the_servers_time_says_how_often_one_moves(void **state)
 {
     struct stage *stage = *state;
@@ -368,6 +422,8 @@ int main(void)
         VIEW_TEST(hit_points_add_up),
         VIEW_TEST(a_list_holds_who_reads_it_once_and_last),
         VIEW_TEST(after_a_reset_everything_is_told_anew),
+        VIEW_TEST(after_a_gap_everything_is_told_anew),
+        VIEW_TEST(after_a_gap_its_hit_points_say_whether_it_lives),
         VIEW_TEST(the_servers_time_says_how_often_one_moves),
         VIEW_TEST(who_stood_for_long_has_not_moved_before),
         VIEW_TEST(a_step_takes_its_time),

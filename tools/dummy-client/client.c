@@ -21,7 +21,7 @@ static struct receiver *receiver_of(struct load *load, const struct client *clie
 
 void client_arm(struct load *load, struct client *client)
 {
-    bool is_deaf = client->kind == CLIENT_SLOW && client->state == CLIENT_IN;
+    bool is_deaf = (client->kind == CLIENT_SLOW && client->state == CLIENT_IN) || client->is_paused;
     bool wants_out =
         client->state == CLIENT_CONNECTING || (client_has_kept(client) && client->kind != CLIENT_DRIBBLE);
     uint32_t wanted = (is_deaf || receiver_of(load, client)->is_waiting ? 0 : (uint32_t)EPOLLIN) |
@@ -46,8 +46,8 @@ void client_settle(struct load *load, struct client *client)
 
 void client_close(struct load *load, struct client *client, uint32_t reason)
 {
-    bool comes_back = client->kind == CLIENT_GARBAGE || reason == DISCONNECT_WANTED;
-    bool is_expected = comes_back || client->kind == CLIENT_SLOW;
+    bool comes_back = client_comes_back(client) || reason == DISCONNECT_WANTED;
+    bool is_expected = comes_back || !client_takes_part(client);
 
     if (client->state == CLIENT_CONNECTING) {
         load->connecting--;
@@ -72,6 +72,8 @@ void client_close(struct load *load, struct client *client, uint32_t reason)
     client->wake_ns = load->now_ns + LOAD_PAUSE_NS;
     client->out_at = 0;
     client->out_size = 0;
+    client->flood_cut = 0;
+    client->is_paused = false;
     client_settle(load, client);
 }
 
@@ -136,7 +138,7 @@ int client_open(struct load *load, struct client *client)
     if ((!error || error == EINPROGRESS) &&
         epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0) {
         client->armed = event.events;
-        if (client->kind != CLIENT_GARBAGE && !play_is_on(&load->play)) {
+        if (client_takes_part(client) && !play_is_on(&load->play)) {
             verify_pin(&load->verify, receiver_of(load, client));
         }
         return 0;
@@ -146,21 +148,31 @@ int client_open(struct load *load, struct client *client)
     return -error;
 }
 
+ssize_t client_write(struct load *load, struct client *client, const uint8_t *bytes, size_t size)
+{
+    ssize_t sent = send(client->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent >= 0) {
+        return sent;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return 0;
+    }
+    client_close_for_errno(load, client, errno);
+    return -1;
+}
+
 bool client_send(struct load *load, struct client *client, const uint8_t *bytes, size_t size)
 {
     size_t done = 0;
 
     if (!client_has_kept(client) && client->kind != CLIENT_DRIBBLE) {
-        ssize_t sent = send(client->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = client_write(load, client, bytes, size);
 
-        if (sent == (ssize_t)size) {
-            return true;
+        if (sent < 0 || sent == (ssize_t)size) {
+            return sent >= 0;
         }
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            client_close_for_errno(load, client, errno);
-            return false;
-        }
-        done = sent < 0 ? 0 : (size_t)sent;
+        done = (size_t)sent;
     }
     if (client->out_at > 0) {
         memmove(client->out, client->out + client->out_at, client->out_size - client->out_at);
@@ -187,12 +199,8 @@ void client_send_kept(struct load *load, struct client *client, size_t most)
 {
     size_t size = client->out_size - client->out_at;
 
-    ssize_t sent = send(client->fd, client->out + client->out_at, size < most ? size : most,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = client_write(load, client, client->out + client->out_at, size < most ? size : most);
     if (sent < 0) {
-        if (errno != EAGAIN && errno != EINTR) {
-            client_close_for_errno(load, client, errno);
-        }
         return;
     }
     client->out_at += (uint32_t)sent;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct load;
 
@@ -50,7 +51,17 @@ enum client_state {
     CLIENT_DEAD
 };
 
-enum client_kind { CLIENT_ORDINARY, CLIENT_SLOW, CLIENT_GARBAGE, CLIENT_DRIBBLE };
+/* The kinds of misbehave.h stand in the order in which the first clients are of them; the rest are ordinary. */
+enum client_kind {
+    CLIENT_ORDINARY,
+    CLIENT_SLOW,
+    CLIENT_GARBAGE,
+    CLIENT_DRIBBLE,
+    CLIENT_FLOOD,
+    CLIENT_MUTE,
+    CLIENT_PAUSE,
+    CLIENT_KIND_COUNT
+};
 
 struct client {
     int fd; /* -1: none */
@@ -61,16 +72,30 @@ struct client {
     uint32_t kick;     /* the reason of an S_KICK that was read; 0: none */
     uint64_t since_ns; /* when it was opened, or asked to enter or to leave */
     uint64_t tried_ns; /* when it was first tried to open it, if the peer took no more; 0: it was not */
-    uint64_t wake_ns;  /* when a client that is away, or sends garbage, acts again */
+    uint64_t wake_ns;  /* when a client that is away, sends garbage, floods or pauses acts again */
     uint8_t *out;      /* what the socket did not take yet: from out_at to out_size */
     uint32_t out_at;
     uint32_t out_size;
     uint32_t out_capacity;
-    bool has_joined;  /* ever */
-    bool is_counted;  /* in load.settled */
-    bool is_churning; /* on the churn's list */
+    uint8_t flood_cut; /* bytes of a packet of --flood that are sent, when the rest of it is not */
+    bool is_paused;    /* --pause: nothing is read */
+    bool has_joined;   /* ever */
+    bool is_counted;   /* in load.settled */
+    bool is_churning;  /* on the churn's list */
     bool leaves_by_closing;
 };
+
+/* Says something at its turns, answers S_PING and is owed what its room says: what it is told is verified. */
+static inline bool client_takes_part(const struct client *client)
+{
+    return client->kind == CLIENT_ORDINARY || client->kind == CLIENT_DRIBBLE || client->kind == CLIENT_PAUSE;
+}
+
+/* Whenever it is thrown out. Whether it is in is nobody's concern. */
+static inline bool client_comes_back(const struct client *client)
+{
+    return client->kind == CLIENT_GARBAGE || client->kind == CLIENT_FLOOD;
+}
 
 /* Begins to connect. 0, -EAGAIN when the peer takes no more just now (try again), or -errno: the client is
  * closed. */
@@ -80,6 +105,8 @@ void client_on_event(struct load *load, struct client *client, uint32_t events);
 /* Looks at bytes again that waited for the room's tape to grow. */
 void client_look_again(struct load *load, struct client *client);
 
+/* Sends what the socket takes of it, and returns how much that was; -1 when the connection ended by it. */
+ssize_t client_write(struct load *load, struct client *client, const uint8_t *bytes, size_t size);
 /* Sends bytes, or keeps what the socket does not take; false when the connection ended by it. */
 bool client_send(struct load *load, struct client *client, const uint8_t *bytes, size_t size);
 /* Sends what was kept, `most` bytes of it at once. */

@@ -1,6 +1,9 @@
 #include "dummy-client/client.h"
 
-/* The contract's names are in capitals; what the tool prints is what the server's log and counters say. */
+/*
+ * The contract's names are in capitals; what the tool prints is what the server's log and counters say. The tool's own
+ * must differ from those: the report's JSON has both in one object.
+ */
 static const char *const names[DISCONNECT_COUNT] = {
     [DISCONNECT_WANTED] = "wanted",
 #define X(number, name, text) [number] = #name,
@@ -9,7 +12,7 @@ static const char *const names[DISCONNECT_COUNT] = {
         [DISCONNECT_EOF] = "eof",
     [DISCONNECT_RESET] = "reset",
     [DISCONNECT_CONNECT_REFUSED] = "connect_refused",
-    [DISCONNECT_TIMEOUT] = "timeout",
+    [DISCONNECT_TIMEOUT] = "no_answer",
     [DISCONNECT_BAD_FRAME] = "bad_frame",
     [DISCONNECT_REFUSED] = "refused",
     [DISCONNECT_ERROR] = "error",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 static const uint32_t all_seen = UINT32_MAX;
+static const uint32_t last_mask = (1u << 30) - 1;
 
 struct ledger *ledger_make(uint32_t count)
 {
@@ -23,7 +24,7 @@ struct ledger *ledger_make(uint32_t count)
 void ledger_settle(struct ledger *ledger, uint32_t entry, uint32_t last)
 {
     CHECK(entry < ledger->count);
-    ledger->entries[entry] = (struct ledger_entry){.last = last & INT32_MAX, .is_open = 0, .seen = all_seen};
+    ledger->entries[entry] = (struct ledger_entry){.last = last & last_mask, .seen = all_seen};
 }
 
 void ledger_leave_open(struct ledger *ledger, uint32_t entry, uint32_t last)
@@ -49,7 +50,7 @@ enum ledger_verdict ledger_note(struct ledger *ledger, uint32_t entry, uint32_t 
         uint32_t ahead = sequence - e->last;
 
         e->seen = ahead < LEDGER_WINDOW ? e->seen << ahead | 1u : 1u;
-        e->last = sequence & INT32_MAX;
+        e->last = sequence & last_mask;
         return LEDGER_NEW;
     }
     uint32_t behind = e->last - sequence;
@@ -58,6 +59,24 @@ enum ledger_verdict ledger_note(struct ledger *ledger, uint32_t entry, uint32_t 
         return LEDGER_OUT_OF_ORDER;
     }
     return LEDGER_DOUBLED;
+}
+
+void ledger_open_gap(struct ledger *ledger, uint32_t entry)
+{
+    CHECK(entry < ledger->count);
+    ledger->entries[entry].has_gap = 1;
+}
+
+uint32_t ledger_close_gap(struct ledger *ledger, uint32_t entry, uint32_t sequence)
+{
+    CHECK(entry < ledger->count);
+    struct ledger_entry *e = &ledger->entries[entry];
+
+    if (!e->has_gap || sequence <= e->last) {
+        return 0;
+    }
+    e->has_gap = 0;
+    return sequence - e->last - 1;
 }
 
 uint64_t ledger_sum(const struct ledger *ledger)

@@ -64,17 +64,6 @@ static int raise_descriptors(uint32_t clients)
     return 0;
 }
 
-static enum client_kind kind_of(const struct options *options, uint32_t index)
-{
-    if (index < options->slow) {
-        return CLIENT_SLOW;
-    }
-    if (index < options->slow + options->garbage) {
-        return CLIENT_GARBAGE;
-    }
-    return index < options->slow + options->garbage + options->dribble ? CLIENT_DRIBBLE : CLIENT_ORDINARY;
-}
-
 static int take_memory(struct load *load)
 {
     const struct options *options = load->options;
@@ -90,7 +79,7 @@ static int take_memory(struct load *load)
     for (uint32_t i = 0; i < options->clients; i++) {
         load->clients[i].fd = -1;
         load->clients[i].index = i;
-        load->clients[i].kind = kind_of(options, i);
+        load->clients[i].kind = misbehave_kind(options, i);
     }
     load->verify.on_engine = protocol_on_engine;
     load->verify.context = load;
@@ -113,6 +102,9 @@ int load_init(struct load *load, const struct options *options)
     error = raise_descriptors(options->clients);
     if (!error) {
         error = take_memory(load);
+    }
+    if (!error && options->ticket_keys_text) {
+        error = tickets_open(&load->tickets, options->ticket_keys_text);
     }
     if (!error) {
         error = play_init(load);
@@ -137,6 +129,7 @@ void load_fini(struct load *load)
     }
     verify_fini(&load->verify);
     play_fini(load);
+    tickets_fini(&load->tickets);
     free(load->clients);
     free(load->churning);
     free(load->scratch);
@@ -153,7 +146,7 @@ static void send_due(struct load *load)
         struct client *client = &load->clients[index];
         uint32_t kept_max = client->kind == CLIENT_DRIBBLE ? DRIBBLE_KEPT_BYTES_MAX : 0;
 
-        if (client->state != CLIENT_IN || client->kind == CLIENT_SLOW || client->kind == CLIENT_GARBAGE) {
+        if (client->state != CLIENT_IN || !client_takes_part(client)) {
             continue;
         }
         if (client->out_size - client->out_at > kept_max) {

@@ -12,6 +12,7 @@
 #include "dummy-client/options.h"
 #include "dummy-client/pace.h"
 #include "dummy-client/play.h"
+#include "dummy-client/tickets.h"
 #include "dummy-client/verify.h"
 #include "dummy-client/watch.h"
 
@@ -21,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOAD_READ_BYTES     (256u * 1024)
+#define LOAD_READ_BYTES     VERIFY_READ_BYTES_MAX
 #define LOAD_JOIN_LIMIT_NS  (10 * NS_PER_S)
 #define LOAD_PAUSE_NS       (50 * NS_PER_MS) /* between leaving and coming back */
 #define LOAD_KEPT_BYTES_MAX (4u * 65536)
@@ -39,6 +40,7 @@ struct load {
     const struct options *options;
     struct verify verify; /* of those who chat; with another play it has the latencies alone */
     struct play play;
+    struct tickets tickets;
     struct client *clients;
     int epoll_fd;
     uint8_t *scratch;  /* headroom, then LOAD_READ_BYTES */
@@ -80,6 +82,13 @@ struct load {
     uint32_t churn_next;  /* where to look for the next one */
     uint64_t churn_turns; /* leaves begun */
     uint64_t random;      /* state of the garbage's generator */
+    uint64_t flooded;     /* packets of --flood that were sent whole */
+    uint64_t pauses;      /* of --pause, begun */
+
+    uint64_t resyncs;         /* S_RESYNC that were read, by whomever */
+    uint64_t packets_skipped; /* what they told of */
+    uint64_t bytes_skipped;
+    uint64_t pongs_sent; /* answers to S_PING */
 
     struct watch watch;
     uint64_t cpu_begin_ns; /* the tool's own */

@@ -70,6 +70,16 @@ static const struct option_row rows[] = {
      "so many clients a second leave and come back, by turns by C_LEAVE and by closing"},
     {"garbage", 0, OPTION_COUNT, FIELD(garbage), "K", "0", 0, 1000000,
      "K clients send nonsense, and come back when they are thrown out"},
+    {"flood", 0, OPTION_COUNT, FIELD(flood), "K", "0", 0, 1000000,
+     "K clients send as many small packets as their sockets take, and come back as well"},
+    {"mute", 0, OPTION_COUNT, FIELD(mute), "K", "0", 0, 1000000,
+     "K clients come in and never send anything again, no answer to S_PING either"},
+    {"pause", 0, OPTION_COUNT, FIELD(pause), "K", "0", 0, 1000000,
+     "K clients stop reading now and then, and read on; for rooms with slow = skip"},
+    {"pause-seconds", 0, OPTION_REAL, FIELD(pause_s), "S", "3", 0.1, 3600,
+     "how long who pauses does not read, and then reads for twice as long"},
+    {"ticket-keys", 0, OPTION_TEXT, FIELD(ticket_keys_text), "FILE", NULL, 0, 0,
+     "the server's secret_file: each client makes a ticket, as user dummy-0, dummy-1 and so on"},
     {"play", 0, OPTION_TEXT, FIELD(play_text), "KIND", "chat", 0, 0,
      "chat; babble (the same, not verified); in a world: roam, crowd, fight"},
     {"data", 0, OPTION_TEXT, FIELD(data_text), "DIR", NULL, 0, 0,
@@ -224,10 +234,11 @@ static enum options_result settle_addresses(struct options *options)
     return OPTIONS_RUN;
 }
 
-/* Who plays behaves, and its server's packets are those of a world. */
+/* Who plays behaves, but that it may pause; and its server's packets are those of a world. */
 static enum options_result check_play(struct options *options)
 {
-    bool is_odd = options->slow > 0 || options->dribble > 0 || options->garbage > 0 || options->churn > 0;
+    bool is_odd = options->slow > 0 || options->dribble > 0 || options->garbage > 0 || options->flood > 0 ||
+                  options->mute > 0 || options->churn > 0;
 
     if (!play_kind_parse(options->play_text, &options->play)) {
         return complain("not chat, babble, roam, crowd or fight", "--play", options->play_text);
@@ -240,7 +251,8 @@ static enum options_result check_play(struct options *options)
     }
     if (options->play != PLAY_CHAT && (is_odd || options->is_echo || options->trunc_check > 0)) {
         return complain(
-            "cannot be had together with --slow, --dribble, --garbage, --churn, --echo, --trunc-check",
+            "cannot be had together with --slow, --dribble, --garbage, --flood, --mute, --churn, --echo, "
+            "--trunc-check",
             "--play", options->play_text);
     }
     if (options->data_text && (options->play == PLAY_CHAT || options->play == PLAY_BABBLE)) {
@@ -257,12 +269,14 @@ static enum options_result check_together(const struct options *options)
     if (options->is_spread && options->is_burst) {
         return complain("cannot be had together", "--spread --burst", NULL);
     }
-    uint64_t odd = (uint64_t)options->slow + options->dribble + options->garbage;
+    uint64_t odd = (uint64_t)options->slow + options->dribble + options->garbage + options->flood +
+                   options->mute + options->pause;
     if (odd > options->clients) {
-        return complain("more than there are clients", "--slow --dribble --garbage", NULL);
+        return complain("more than there are clients", "--slow --dribble --garbage --flood --mute --pause",
+                        NULL);
     }
-    if (options->is_echo && (odd > 0 || options->churn > 0)) {
-        return complain("an echoing peer has no rooms to misbehave in", "--echo", NULL);
+    if (options->is_echo && (odd > 0 || options->churn > 0 || options->ticket_keys_text)) {
+        return complain("an echoing peer has no rooms to misbehave in, and takes no tickets", "--echo", NULL);
     }
     if (options->trunc_check > 0 && (odd > 0 || options->churn > 0)) {
         return complain("counting bytes needs clients that stay and behave", "--trunc-check", NULL);

@@ -31,6 +31,11 @@ struct options {
     uint32_t dribble;
     double churn; /* leaves a second, of all clients together */
     uint32_t garbage;
+    uint32_t flood;
+    uint32_t mute;
+    uint32_t pause;
+    double pause_s;               /* how long who pauses does not read */
+    const char *ticket_keys_text; /* a file; NULL: no tickets */
     const char *play_text;
     const char *data_text; /* a directory; NULL: no maps */
     double travel_s;       /* between two portals of a client; 0: it takes none */

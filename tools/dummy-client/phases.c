@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const uint64_t housekeep_ns = 10 * NS_PER_MS;
-static const uint64_t housekeep_often_ns = NS_PER_MS; /* while connecting, dribbling or churning */
+static const uint64_t housekeep_often_ns = NS_PER_MS; /* while connecting, dribbling, flooding or churning */
 static const uint64_t settle_ns = 200 * NS_PER_MS;
 static const uint64_t linger_ns = 300 * NS_PER_MS;
 static const uint64_t trim_ns = 50 * NS_PER_MS;
@@ -104,6 +104,7 @@ static void begin_sending(struct load *load)
     pace_init(&load->pace, load->now_ns, options->rate, options->window_s, options->clients,
               options->is_burst);
     play_begin(load);
+    misbehave_begin_pauses(load);
     enter_phase(load, LOAD_SENDING);
 }
 
@@ -203,12 +204,21 @@ static void phase_work(struct load *load)
     }
 }
 
+/* Those who were told of a gap, and wait for the tape to hold what they missed. */
+static void look_again(struct load *load)
+{
+    for (uint32_t i = 0; load->resyncs > 0 && i < load->opened; i++) {
+        if (load->verify.receivers[i].is_waiting) {
+            client_look_again(load, &load->clients[i]);
+        }
+    }
+}
+
 /* What is done now and then in every phase. */
 static void side_work(struct load *load)
 {
-    if (load->options->garbage > 0) {
-        garbage_turn(load);
-    }
+    misbehave_turn(load);
+    look_again(load);
     if (load->now_ns >= load->trim_ns) {
         load->trim_ns = load->now_ns + trim_ns;
         verify_trim(&load->verify);
@@ -230,19 +240,21 @@ static void side_work(struct load *load)
 
 void phases_turn(struct load *load)
 {
-    bool is_busy = load->phase == LOAD_CONNECTING || load->churning_count > 0 || load->options->dribble > 0;
+    const struct options *options = load->options;
+    bool is_busy = load->phase == LOAD_CONNECTING || load->churning_count > 0 || options->dribble > 0 ||
+                   options->flood > 0;
 
     if (load->phase == LOAD_DRAINING && load->sampled_ns != load->last_arrival_ns) {
         load->sampled_ns = load->last_arrival_ns;
         take_end_figures(load);
     }
-    if (load->options->churn > 0 && load->phase >= LOAD_SENDING) {
+    if (options->churn > 0 && load->phase >= LOAD_SENDING) {
         churn_turn(load);
     }
     if (load->now_ns < load->housekeep_ns) {
         return;
     }
-    if (load->options->dribble > 0) {
+    if (options->dribble > 0) {
         dribble_turn(load);
     }
     side_work(load);

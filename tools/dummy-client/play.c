@@ -1,6 +1,7 @@
 #include "dummy-client/play.h"
 
 #include "dummy-client/load.h"
+#include "dummy-client/misbehave.h"
 #include "dummy-client/play_maps.h"
 #include "dummy-client/protocol.h"
 
@@ -19,14 +20,14 @@ struct play_client *play_client_of(struct load *load, const struct client *clien
     return &load->play.clients[client->index];
 }
 
-/* Whole rounds of those who go to one room each, so that no room is without. */
+/* Whole rounds of those who go to one room each, so that no room is without; but nobody who pauses and is told late. */
 static bool choose_observers(struct play *play, const struct options *options)
 {
     uint32_t stride = options->clients > OBSERVERS ? options->clients / OBSERVERS : 1;
 
     play->observers = calloc(options->clients, sizeof(play->observers[0]));
     for (uint32_t i = 0; play->observers && i < options->clients; i++) {
-        if (i / options->room_count % stride == 0) {
+        if (i / options->room_count % stride == 0 && misbehave_kind(options, i) != CLIENT_PAUSE) {
             play->observers[play->observer_count++] = i;
         }
     }
@@ -248,6 +249,11 @@ static bool read_engine(struct load *load, struct client *client, const uint8_t 
         view_forget(&player->view);
         player->stepped_ns = 0;
         player->ground = (struct ground){.map = NULL};
+        break;
+    case ROOMD_S_RESYNC:
+        view_resync(&player->view);
+        player->stepped_ns = 0; /* it waits to be told where it is */
+        player->joined_ns = load->now_ns;
         break;
     case ROOMD_S_PONG:
         if (bytes >= 16) {

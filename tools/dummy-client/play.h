@@ -39,7 +39,7 @@ struct play_client {
     struct sighting sighting;
     uint32_t rooms;                 /* that it came into */
     uint32_t placed;                /* how often it was put somewhere */
-    uint64_t joined_ns;             /* when it came into its room */
+    uint64_t joined_ns;             /* when it came into its room, or was told that all is told anew */
     uint64_t ready_ns[PLAY_SKILLS]; /* when each skill may be used again */
     uint64_t rise_ns;               /* when the dead ask to get up */
     bool has_called_pet;

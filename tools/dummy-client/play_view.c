@@ -39,6 +39,12 @@ void view_forget(struct view *view)
     view->here = (struct here){.is_told = false};
 }
 
+void view_resync(struct view *view)
+{
+    forget_known(view);
+    view->is_dead = false; /* until its hit points say otherwise */
+}
+
 void view_set_self(struct view *view, uint32_t player)
 {
     if (view->self != 0 && view->self != player) {
@@ -359,8 +365,7 @@ static unsigned take_rest(struct view *view, uint16_t id, const uint8_t *payload
     case ROOMD_S_HERE:
         return take_here(view, payload, bytes);
     case ROOMD_S_VITALS:
-        view_take_vitals(view, payload);
-        break;
+        return view_take_vitals(view, payload);
     case ROOMD_S_SKILL:
         if (!view_find(view, roomd_get_u32(payload))) {
             view_count_wrong(view, VIEW_TOLD_OF_UNKNOWN);

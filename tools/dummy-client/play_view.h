@@ -97,6 +97,8 @@ void view_fini(struct view *view);
 
 /* It is somewhere else, or nowhere: nobody is known, a list is awaited. */
 void view_forget(struct view *view);
+/* It has missed some of what happened where it is: nobody is known, a list is awaited, and what that tells is new. */
+void view_resync(struct view *view);
 /* The engine's word on who the client is, and on the room that it came into. */
 void view_set_self(struct view *view, uint32_t player);
 void view_set_tick(struct view *view, uint32_t tick_ms);

@@ -1,7 +1,8 @@
 /* What a view is told of fighting: hit points that must add up, deaths, and getting up again. */
 #include "dummy-client/play_view_internal.h"
 
-void view_take_vitals(struct view *view, const uint8_t *payload)
+/* Who missed its own death is told of it by this alone. */
+unsigned view_take_vitals(struct view *view, const uint8_t *payload)
 {
     struct known *known = view_find(view, roomd_get_u32(payload));
     int32_t hp = (int32_t)roomd_get_u32(payload + 4);
@@ -9,13 +10,18 @@ void view_take_vitals(struct view *view, const uint8_t *payload)
 
     if (!known) {
         view_count_wrong(view, VIEW_TOLD_OF_UNKNOWN);
-        return;
+        return 0;
     }
     if (view_hp_is_bad(hp, hp_max)) {
         view_count_wrong(view, VIEW_BAD_HP);
     }
     known->hp = hp;
     known->hp_max = hp_max;
+    if (known->id != view->self || hp > 0 || view->is_dead) {
+        return 0;
+    }
+    view->is_dead = true;
+    return VIEW_SELF_DIED;
 }
 
 /* What is left is what was there before, less what was taken or more by what was given. */

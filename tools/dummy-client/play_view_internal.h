@@ -29,7 +29,7 @@ static inline void view_put(struct view *view, struct known *known, const float 
 }
 
 /* Packets whose size has been looked at. They return bits of enum view_event. */
-void view_take_vitals(struct view *view, const uint8_t *payload);
+unsigned view_take_vitals(struct view *view, const uint8_t *payload);
 void view_take_hit(struct view *view, const uint8_t *payload);
 unsigned view_take_died(struct view *view, const uint8_t *payload);
 unsigned view_take_respawned(struct view *view, const uint8_t *payload, uint32_t now_ms);

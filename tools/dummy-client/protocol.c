@@ -16,7 +16,7 @@ static struct receiver *receiver_of(struct load *load, const struct client *clie
 static void client_become_in(struct load *load, struct client *client)
 {
     client->state = CLIENT_IN;
-    if (!client->has_joined) {
+    if (!client->has_joined && !client_comes_back(client)) {
         client->has_joined = true;
         load->joined++;
         histogram_record(&load->connect_us, (load->now_ns - client->since_ns) / NS_PER_US, 1);
@@ -26,9 +26,7 @@ static void client_become_in(struct load *load, struct client *client)
         client_arm(load, client);
         return;
     }
-    if (client->kind == CLIENT_SLOW) {
-        verify_leave(&load->verify, receiver_of(load, client));
-    } else {
+    if (client_takes_part(client)) {
         verify_enter(&load->verify, receiver_of(load, client), load_us(load, load->now_ns));
     }
     client_arm(load, client);
@@ -38,7 +36,7 @@ static void client_become_in(struct load *load, struct client *client)
 static bool send_packet(struct load *load, struct client *client, uint16_t id, const void *payload,
                         size_t size)
 {
-    uint8_t frame[ROOMD_FRAME_HEADER_BYTES + 2 + ROOMD_NAME_BYTES_MAX + 8];
+    uint8_t frame[ROOMD_FRAME_HEADER_BYTES + 6 + TICKET_BYTES_MAX];
 
     CHECK(ROOMD_FRAME_HEADER_BYTES + size <= sizeof(frame));
     roomd_put_u16(frame, (uint16_t)(ROOMD_FRAME_HEADER_BYTES + size));
@@ -76,10 +74,19 @@ void protocol_ask_leave(struct load *load, struct client *client)
     send_packet(load, client, ROOMD_C_LEAVE, NULL, 0);
 }
 
+/* C_HELLO: version, flags, and the ticket if the clients have such. */
+static void say_hello(struct load *load, struct client *client)
+{
+    uint8_t payload[6 + TICKET_BYTES_MAX] = {0};
+    size_t ticket = tickets_make(&load->tickets, client->index, (char *)payload + 6);
+
+    roomd_put_u16(payload, ROOMD_WIRE_VERSION);
+    roomd_put_u16(payload + 4, (uint16_t)ticket);
+    send_packet(load, client, ROOMD_C_HELLO, payload, 6 + ticket);
+}
+
 void protocol_greet(struct load *load, struct client *client)
 {
-    uint8_t hello[6] = {0}; /* version, flags, no ticket */
-
     if (client->kind == CLIENT_GARBAGE) {
         client->state = CLIENT_IN;
         client->wake_ns = load->now_ns;
@@ -88,8 +95,7 @@ void protocol_greet(struct load *load, struct client *client)
         verify_set_player(&load->verify, client->index, (int32_t)client->index + 1);
         client_become_in(load, client);
     } else {
-        roomd_put_u16(hello, ROOMD_WIRE_VERSION);
-        send_packet(load, client, ROOMD_C_HELLO, hello, sizeof(hello));
+        say_hello(load, client);
     }
 }
 
@@ -215,11 +221,47 @@ static bool on_error(struct load *load, struct client *client, const uint8_t *fr
     if (code == ROOMD_ERROR_ALREADY_THERE || (play_is_on(&load->play) && is_of_play(client, code))) {
         return true;
     }
-    load_complain(load, "the server refused a request of client %u: %s", client->index, error_text(code));
+    if (!client_comes_back(client)) {
+        load_complain(load, "the server refused a request of client %u: %s", client->index, error_text(code));
+    }
     if (client->state == CLIENT_JOINING || client->state == CLIENT_LEAVING) {
         client_close(load, client, DISCONNECT_REFUSED);
     }
     return client->fd >= 0;
+}
+
+static bool on_ping(struct load *load, struct client *client, const uint8_t *frame, uint32_t size)
+{
+    if (size < ROOMD_FRAME_HEADER_BYTES + 8) {
+        client_close(load, client, DISCONNECT_BAD_FRAME);
+        return false;
+    }
+    load->pongs_sent++;
+    return send_packet(load, client, ROOMD_C_PONG, frame + ROOMD_FRAME_HEADER_BYTES, 8);
+}
+
+static bool on_resync(struct load *load, struct client *client, const uint8_t *frame, uint32_t size)
+{
+    if (size < ROOMD_FRAME_HEADER_BYTES + 8) {
+        client_close(load, client, DISCONNECT_BAD_FRAME);
+        return false;
+    }
+    uint32_t packets = roomd_get_u32(frame + ROOMD_FRAME_HEADER_BYTES);
+    uint32_t bytes = roomd_get_u32(frame + ROOMD_FRAME_HEADER_BYTES + 4);
+
+    load->resyncs++;
+    load->packets_skipped += packets;
+    load->bytes_skipped += bytes;
+    if (!play_is_on(&load->play)) {
+        verify_resync(&load->verify, receiver_of(load, client), packets, bytes, load_us(load, load->now_ns));
+    }
+    return true;
+}
+
+/* Who comes in to do nothing else but misbehave hears nothing from then on. */
+static bool is_past_listening(const struct client *client)
+{
+    return client->kind == CLIENT_GARBAGE || (client->state == CLIENT_IN && !client_takes_part(client));
 }
 
 bool protocol_on_engine(void *context, struct receiver *receiver, const uint8_t *frame, uint32_t size)
@@ -234,7 +276,7 @@ bool protocol_on_engine(void *context, struct receiver *receiver, const uint8_t 
         client->kick = is_whole ? roomd_get_u16(frame + ROOMD_FRAME_HEADER_BYTES) : DISCONNECT_BAD_FRAME;
         return true; /* the server closes after it */
     }
-    if (client->kind == CLIENT_GARBAGE) {
+    if (is_past_listening(client)) {
         return true;
     }
     switch (id) {
@@ -246,6 +288,10 @@ bool protocol_on_engine(void *context, struct receiver *receiver, const uint8_t 
         return on_left(load, client, frame, size);
     case ROOMD_S_ERROR:
         return on_error(load, client, frame, size);
+    case ROOMD_S_PING:
+        return on_ping(load, client, frame, size);
+    case ROOMD_S_RESYNC:
+        return on_resync(load, client, frame, size);
     default:
         return true;
     }

@@ -1,5 +1,6 @@
 #include "dummy-client/report.h"
 
+#include "dummy-client/misbehave.h"
 #include "dummy-client/report_play.h"
 
 #include <inttypes.h>
@@ -50,14 +51,14 @@ static struct figures figures_of(const struct load *load)
 static bool is_good(const struct load *load, const struct figures *figures)
 {
     const struct verify_totals *totals = &figures->totals;
-    uint32_t awaited = load->options->clients - load->options->garbage;
+    uint32_t awaited = misbehave_awaited(load->options);
     struct play_counts counts = play_sum(&load->play);
     uint64_t wrong = play_wrong_total(&counts);
     bool is_idle = play_is_on(&load->play) && load->sent == 0 && load->options->rate > 0;
 
     return figures->lost == 0 && totals->doubled == 0 && totals->out_of_order == 0 && totals->foreign == 0 &&
-           totals->corrupt == 0 && totals->unjudged == 0 && load->missed == 0 && load->joined == awaited &&
-           load->window_ns > 0 && wrong == 0 && !is_idle;
+           totals->corrupt == 0 && totals->unjudged == 0 && totals->miscounted == 0 && load->missed == 0 &&
+           load->joined == awaited && load->window_ns > 0 && wrong == 0 && !is_idle;
 }
 
 bool report_is_good(const struct load *load)
@@ -144,6 +145,25 @@ static void print_checks(const struct load *load, const struct figures *figures,
     }
 }
 
+/* What was left out for slow readers, and what some did on purpose. */
+static void print_odd(const struct load *load, const struct figures *figures, FILE *out)
+{
+    if (load->resyncs > 0) {
+        fprintf(out, "resyncs      %" PRIu64 ": %" PRIu64 " packets of %" PRIu64 " bytes left out",
+                load->resyncs, load->packets_skipped, load->bytes_skipped);
+        if (figures->totals.miscounted > 0) {
+            fprintf(out, "; %" PRIu64 " times that is not what is missing", figures->totals.miscounted);
+        }
+        fputs("\n", out);
+    }
+    if (load->pauses > 0) {
+        fprintf(out, "pauses       %" PRIu64 "\n", load->pauses);
+    }
+    if (load->flooded > 0) {
+        fprintf(out, "flood        %" PRIu64 " packets\n", load->flooded);
+    }
+}
+
 static void print_server(const struct load *load, const struct figures *figures, FILE *out)
 {
     if (load->watch.pid == 0) {
@@ -161,6 +181,20 @@ static void print_server(const struct load *load, const struct figures *figures,
             load->rss_before_kib, load->rss_joined_kib, load->rss_end_kib, load->rss_peak_kib);
 }
 
+static const char *verdict(const struct load *load, const struct figures *figures)
+{
+    if (!is_good(load, figures)) {
+        return "FAILED";
+    }
+    if (play_is_on(&load->play)) {
+        return "OK           all that was told fits together";
+    }
+    return load->resyncs > 0
+               ? "OK           all that was sent arrived everywhere, in order, once, but for what the "
+                 "server said it left out"
+               : "OK           all that was sent arrived everywhere, in order, once";
+}
+
 static void print_summary(const struct load *load, const struct figures *figures, FILE *out)
 {
     const struct options *options = load->options;
@@ -169,7 +203,7 @@ static void print_summary(const struct load *load, const struct figures *figures
     bool is_talk = options->play == PLAY_CHAT || options->play == PLAY_BABBLE;
 
     fprintf(out, "clients      %" PRIu32 " of %" PRIu32 " in, %" PRIu32 " room%s, %g %s/s each", load->joined,
-            options->clients - options->garbage, options->room_count, options->room_count == 1 ? "" : "s",
+            misbehave_awaited(options), options->room_count, options->room_count == 1 ? "" : "s",
             options->rate, is_talk ? "messages" : "turns");
     if (is_talk) {
         fprintf(out, ", %" PRIu32 " bytes of text", options->text_bytes);
@@ -182,6 +216,7 @@ static void print_summary(const struct load *load, const struct figures *figures
     } else {
         print_checks(load, figures, out);
     }
+    print_odd(load, figures, out);
     fprintf(out, "latency ms   p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",
             quantile_ms(latency, 0.5), quantile_ms(latency, 0.9), quantile_ms(latency, 0.99),
             quantile_ms(latency, 0.999), quantile_ms(latency, 1));
@@ -196,10 +231,7 @@ static void print_summary(const struct load *load, const struct figures *figures
     if (load->complaint[0]) {
         fprintf(out, "note         %s\n", load->complaint);
     }
-    fprintf(out, "%s\n",
-            !is_good(load, figures)   ? "FAILED"
-            : play_is_on(&load->play) ? "OK           all that was told fits together"
-                                      : "OK           all that was sent arrived everywhere, in order, once");
+    fprintf(out, "%s\n", verdict(load, figures));
 }
 
 static void print_json_outcome(const struct load *load, const struct figures *figures, FILE *out)
@@ -215,6 +247,12 @@ static void print_json_outcome(const struct load *load, const struct figures *fi
             load->sent, totals->expected, totals->received, figures->lost, totals->doubled,
             totals->out_of_order, totals->foreign, totals->corrupt, totals->unjudged, load->backlogged,
             load->bytes, figures->deliveries_per_s);
+    fprintf(out,
+            "\"resyncs\":%" PRIu64 ",\"packets_skipped\":%" PRIu64 ",\"bytes_skipped\":%" PRIu64
+            ",\"miscounted\":%" PRIu64 ",\"pauses\":%" PRIu64 ",\"flooded\":%" PRIu64 ",\"pongs\":%" PRIu64
+            ",",
+            load->resyncs, load->packets_skipped, load->bytes_skipped, totals->miscounted, load->pauses,
+            load->flooded, load->pongs_sent);
     fprintf(out,
             "\"latency_us\":{\"p50\":%" PRIu64 ",\"p90\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64
             ",\"max\":%" PRIu64 ",\"mean\":%.1f},",
