@@ -40,9 +40,10 @@ enum roomd_send_flags {
 /* What a packet callback says of the packet. */
 enum roomd_packet_result {
     ROOMD_PACKET_OK = 0,
-    ROOMD_PACKET_MALFORMED = 1, /* it does not parse: the player is kicked with reason `malformed` */
-    ROOMD_PACKET_UNKNOWN = 2,   /* no such packet here: answered by S_ERROR(unknown_packet) */
-    ROOMD_PACKET_FAILED = 3 /* the module itself failed: the player is kicked with reason `content_error` */
+    ROOMD_PACKET_MALFORMED =
+        1, /* it does not parse: S_ERROR(malformed), or, after some, the kick of that name */
+    ROOMD_PACKET_UNKNOWN = 2, /* no such packet here: answered by S_ERROR(unknown_packet) */
+    ROOMD_PACKET_FAILED = 3   /* the module itself failed: the player is kicked with reason `content_error` */
 };
 
 /*

@@ -39,13 +39,12 @@ static inline uint64_t bucket_level(struct bucket *bucket, const struct rate *ra
 {
     uint64_t full = rate->burst * NS_PER_S;
     uint64_t elapsed_ns = now_ns > bucket->since_ns ? now_ns - bucket->since_ns : 0;
+    uint64_t room = bucket->level < full ? full - bucket->level : 0;
+    /* Seconds at most, and the product can't wrap: nothing need be divided. */
+    bool is_full =
+        elapsed_ns <= UINT32_MAX ? elapsed_ns * rate->per_s >= room : elapsed_ns >= room / rate->per_s + 1;
 
-    if (bucket->level >= full || elapsed_ns >= (full - bucket->level) / rate->per_s + 1) {
-        bucket->level = full;
-    } else {
-        bucket->level += elapsed_ns * rate->per_s;
-        bucket->level = bucket->level < full ? bucket->level : full;
-    }
+    bucket->level = is_full ? full : bucket->level + elapsed_ns * rate->per_s;
     bucket->since_ns = now_ns;
     return bucket->level;
 }

@@ -13,6 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Before anything is taken: sees to it that what is given back goes back to the system, as far as it is large. Then what
+ * the process has of it is near to what is counted, also after a time in which it was much.
+ */
+void memory_tune(void);
+
 /* As malloc, calloc, realloc and free; NULL also where the limit would be passed. */
 void *memory_take(size_t bytes);
 void *memory_take_zeroed(size_t count, size_t bytes);

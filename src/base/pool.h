@@ -5,13 +5,19 @@
  *
  *     1. used <= limit.
  *     2. an object handed out is aligned for any type and its address never changes.
- *     3. memory goes back to the system in pool_fini only.
+ *     3. memory goes back to the system in pool_trim and pool_fini only, by whole slabs.
  */
 #ifndef ROOMD_BASE_POOL_H
 #define ROOMD_BASE_POOL_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+struct pool_slab {
+    char *objects;
+    uint32_t count;
+    uint32_t free; /* of them; right during pool_trim alone */
+};
 
 struct pool {
     const char *name;
@@ -21,7 +27,9 @@ struct pool {
     uint32_t used;  /* objects handed out now */
     uint32_t total; /* objects that exist, used or free */
     void *free;
-    void *slabs;
+    struct pool_slab *slabs; /* by address */
+    uint32_t slab_count;
+    uint32_t slab_capacity;
 };
 
 /*
@@ -35,5 +43,10 @@ void pool_fini(struct pool *pool);
 void *pool_take(struct pool *pool);
 /* Gives back what pool_take of this pool returned; NULL is ignored. */
 void pool_give(struct pool *pool, void *object);
+/*
+ * Gives those slabs back to the system of which no object is handed out; returns how many bytes that was. It looks at
+ * every free object: for when memory is short, not for every day.
+ */
+uint64_t pool_trim(struct pool *pool);
 
 #endif

@@ -333,7 +333,7 @@ static int check_whole(const struct parser *parser)
 {
     uint64_t job_bytes_needed =
         (uint64_t)CONFIG_FRAMES_PER_JOB_QUEUE * parser->config->server.frame_bytes_max;
-    int result = config_check_rooms(&parser->source, parser->config, parser->line);
+    int result = config_check_whole(&parser->source, parser->config, parser->server_line, parser->line);
 
     if (result == 0 && parser->job_bytes_least < job_bytes_needed) {
         char given[CONFIG_SHOWN_BYTES];

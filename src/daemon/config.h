@@ -59,6 +59,12 @@ struct room_config {
     uint64_t outbox_bytes_max;
     uint32_t outbox_slices_max;
     uint64_t outbox_age_max_ns;
+    enum room_slow slow;
+    uint64_t skip_max_ns;
+    uint32_t packet_rate; /* 0, as of the next three: the server's */
+    uint32_t packet_burst;
+    uint64_t input_rate;
+    uint64_t input_burst;
     uint32_t streams_max;
     uint64_t memory_bytes_max;
     uint64_t seed;          /* 0: drawn from the kernel */
@@ -83,6 +89,21 @@ struct server_config {
     uint32_t frame_bytes_max; /* header included */
     uint64_t frame_timeout_ns;
     uint64_t linger_ns;
+    uint64_t hello_timeout_ns;
+    uint64_t ping_after_ns;
+    uint64_t pong_timeout_ns;
+    uint64_t ack_timeout_ns;
+    uint64_t send_rate; /* bytes a second to one client */
+    uint64_t send_burst;
+    uint64_t socket_send_buffer_bytes; /* 0: as the kernel sees fit */
+    uint64_t socket_unsent_bytes_max;
+    uint32_t packet_rate; /* a second of one client */
+    uint32_t packet_burst;
+    uint64_t input_rate;  /* bytes of them */
+    uint64_t input_burst; /* at least frame_bytes_max */
+    uint32_t flood_max;
+    uint32_t strikes_max;
+    uint64_t memory_bytes_max; /* of the process */
     uint64_t shutdown_timeout_ns;
     uint64_t chunk_bytes;
     uint64_t chunk_memory_bytes_max;

@@ -1,4 +1,4 @@
-/* What must hold between the rooms and templates of a file. */
+/* What must hold between the keys, the rooms and the templates of a file. */
 #include "base/memory.h"
 #include "daemon/config_internal.h"
 
@@ -126,7 +126,39 @@ static int check_early_flush(const struct config_source *source, const struct ro
     return 0;
 }
 
-int config_check_rooms(const struct config_source *source, const struct config *config, int lines)
+/* A frame that is more than the burst could never come in. */
+static int check_input_burst(const struct config_source *source, const struct config *config,
+                             const char *head, uint64_t input_burst, int line)
+{
+    char given[CONFIG_SHOWN_BYTES];
+    char needed[CONFIG_SHOWN_BYTES];
+
+    if (input_burst >= config->server.frame_bytes_max) {
+        return 0;
+    }
+    config_number_print(CONFIG_BYTES, input_burst, given, sizeof(given));
+    config_number_print(CONFIG_BYTES, config->server.frame_bytes_max, needed, sizeof(needed));
+    return config_refuse(source, line, "%s input_burst = %s: below frame_max, %s", head, given, needed);
+}
+
+static int check_input_bursts(const struct config_source *source, const struct config *config,
+                              const struct room_config *rooms, uint32_t count)
+{
+    int result = 0;
+
+    for (uint32_t i = 0; i < count && result == 0; i++) {
+        char head[CONFIG_SHOWN_BYTES];
+
+        if (rooms[i].input_burst > 0) { /* 0: the server's */
+            result = check_input_burst(source, config, config_room_head(&rooms[i], head),
+                                       rooms[i].input_burst, rooms[i].line);
+        }
+    }
+    return result;
+}
+
+int config_check_whole(const struct config_source *source, const struct config *config, int server_line,
+                       int lines)
 {
     int last_line = lines > 0 ? lines : 1;
 
@@ -145,6 +177,16 @@ int config_check_rooms(const struct config_source *source, const struct config *
     }
     if (result == 0) {
         result = check_early_flush(source, config->templates, config->template_count);
+    }
+    if (result == 0) {
+        result = check_input_burst(source, config, config_section_heads[CONFIG_SERVER],
+                                   config->server.input_burst, server_line);
+    }
+    if (result == 0) {
+        result = check_input_bursts(source, config, config->rooms, config->room_count);
+    }
+    if (result == 0) {
+        result = check_input_bursts(source, config, config->templates, config->template_count);
     }
     return result;
 }

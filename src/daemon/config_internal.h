@@ -103,8 +103,12 @@ bool config_option_is_same(const struct roomd_option *option, const char *a, con
 /* Checks the room's settings against the options of room->module. 0 or -EINVAL. */
 int config_check_settings(const struct config_source *source, const struct room_config *room);
 
-/* What must hold between the rooms and templates of a file of `lines` lines. 0, -EINVAL or -ENOMEM. */
-int config_check_rooms(const struct config_source *source, const struct config *config, int lines);
+/*
+ * What must hold between keys, and between the rooms and templates of a file of `lines` lines. `server_line` is that of
+ * [server]. 0, -EINVAL or -ENOMEM.
+ */
+int config_check_whole(const struct config_source *source, const struct config *config, int server_line,
+                       int lines);
 
 /*
  * The rooms in the order of their names, and of their lines where they have the same name; with the templates among

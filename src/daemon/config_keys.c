@@ -59,6 +59,10 @@ static const char *const duplicates[] = {"refuse", "replace", NULL};
 _Static_assert(TICKET_DUPLICATE_REFUSE == 0 && TICKET_DUPLICATE_REPLACE == 1,
                "the list of choices follows its enum");
 
+static const char *const slows[] = {"kick", "skip", NULL};
+
+_Static_assert(ROOM_SLOW_KICK == 0 && ROOM_SLOW_SKIP == 1, "the list of choices follows its enum");
+
 const struct config_key config_keys[] = {
     {ADDRESSES(
         SERVER, "listen", listen, "127.0.0.1:7777", FIXED,
@@ -77,6 +81,47 @@ const struct config_key config_keys[] = {
               "time that a client has to complete a frame that it began")},
     {DURATION(SERVER, "linger", linger_ns, "1s", 0, 30 * S, RELOADABLE,
               "time that a kicked connection gets to read its S_KICK")},
+    {DURATION(SERVER, "hello_timeout", hello_timeout_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
+              "time that a client has to say C_HELLO, when no room has taken it at once")},
+    {DURATION(
+        SERVER, "ping_after", ping_after_ns, "30s", 100 * MS, H, RELOADABLE,
+        "time after which a client that has said C_HELLO and nothing since is sent S_PING, at the latest "
+        "after twice as long")},
+    {DURATION(SERVER, "pong_timeout", pong_timeout_ns, "15s", 100 * MS, H, RELOADABLE,
+              "time that it has to answer, or to say anything")},
+    {DURATION(SERVER, "ack_timeout", ack_timeout_ns, "30s", S, H, RELOADABLE,
+              "time in which a client's machine must acknowledge what is sent to it (TCP_USER_TIMEOUT)")},
+    {BYTES(SERVER, "send_rate", send_rate, "4MiB", KIB, GIB, RELOADABLE,
+           "bytes a second that one client is sent, when send_burst is used up; the rest waits")},
+    {BYTES(SERVER, "send_burst", send_burst, "4MiB", 4 * KIB, GIB, RELOADABLE,
+           "bytes that one client may be sent in one go")},
+    {BYTES(SERVER, "socket_send_buffer", socket_send_buffer_bytes, "256KiB", 8 * KIB, 64 * MIB,
+           RELOADABLE | OR_ZERO,
+           "bytes that the kernel keeps for one client (SO_SNDBUF, its own accounts included); 0: as it sees "
+           "fit")},
+    {BYTES(SERVER, "socket_unsent_max", socket_unsent_bytes_max, "128KiB", KIB, 64 * MIB,
+           RELOADABLE | OR_ZERO,
+           "bytes of these that are not sent yet (TCP_NOTSENT_LOWAT); 0: as the kernel sees fit")},
+    {COUNT(SERVER, "packet_rate", packet_rate, "200", 1, 1000000, RELOADABLE,
+           "packets a second that one client may send, when packet_burst is used up; more are thrown away")},
+    {COUNT(SERVER, "packet_burst", packet_burst, "400", 1, 1000000, RELOADABLE,
+           "packets that one client may send in one go")},
+    {BYTES(
+        SERVER, "input_rate", input_rate, "64KiB", 256, GIB, RELOADABLE,
+        "bytes a second that one client may send, when input_burst is used up; packets above it are thrown "
+        "away")},
+    {BYTES(SERVER, "input_burst", input_burst, "128KiB", KIB, GIB, RELOADABLE,
+           "bytes that one client may send in one go, at least frame_max")},
+    {COUNT(SERVER, "flood_max", flood_max, "200", 2, 1000000, RELOADABLE,
+           "packets thrown away for their rate after which a client is kicked; at half as many it is warned, "
+           "and once it has kept to half the rate they are forgotten")},
+    {COUNT(SERVER, "strikes_max", strikes_max, "5", 1, 255, RELOADABLE,
+           "packets that do not parse, or are not allowed, after which a client is kicked; one a minute is "
+           "forgotten")},
+    {BYTES(
+        SERVER, "memory_max", memory_bytes_max, "2GiB", 16 * MIB, 1024 * GIB, RELOADABLE,
+        "memory of the process (what the kernel keeps for its sockets comes on top): at 95 % those who are "
+        "owed most are shed, at 98 % nobody new comes in, at 100 % requests fail")},
     {DURATION(SERVER, "shutdown_timeout", shutdown_timeout_ns, "5s", 0, 10 * M, RELOADABLE,
               "time that a shutdown gets to flush and close; then the rest is cut off")},
     {BYTES(SERVER, "chunk_size", chunk_bytes, "64KiB", 4 * KIB, MIB, FIXED,
@@ -170,14 +215,27 @@ const struct config_key config_keys[] = {
     {COUNT(ROOM, "jobs_per_turn", jobs_per_turn, "4096", 1, 1000000, RELOADABLE,
            "jobs that the room runs before the others get their turn")},
     {BYTES(ROOM, "outbox_bytes_max", outbox_bytes_max, "4MiB", 256 * KIB, GIB, RELOADABLE,
-           "bytes that may wait for a player whose socket takes no more; above it the player is closed as "
-           "slow")},
+           "bytes that may wait for a player whose socket takes no more; above it the player is too slow")},
     {COUNT(ROOM, "outbox_slices_max", outbox_slices_max, "1024", 16, 65535, RELOADABLE,
-           "slices that may wait for a player whose socket takes no more; above it the player is closed as "
-           "slow")},
-    {DURATION(ROOM, "outbox_age_max", outbox_age_max_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
-              "time that bytes may wait for a player whose socket takes no more; above it the player is "
-              "closed as slow")},
+           "slices, each of one chunk at most, that may wait for a player whose socket takes no more; above "
+           "it the "
+           "player is too slow")},
+    {DURATION(
+        ROOM,
+        "outbox_age_max", outbox_age_max_ns, "10s", 100 * MS, 10 * M, RELOADABLE,
+        "time that bytes may wait for a player whose socket takes no more; above it the player is too slow")},
+    {CHOICE(
+        ROOM, "slow", slow, "kick", slows, RELOADABLE,
+        "what is done about a player above one of these three: kick, or skip what waits and tell the player "
+        "anew how things are, once it reads (kick still, if it has not said C_HELLO)")},
+    {DURATION(ROOM, "skip_max", skip_max_ns, "30s", 100 * MS, H, RELOADABLE,
+              "time that a player may be skipped in one go; above it the player is closed as slow")},
+    {COUNT(ROOM, "packet_rate", packet_rate, "0", 1, 1000000, RELOADABLE | OR_ZERO,
+           "the server's key of this name, tighter for players in the room; 0: as the server says")},
+    {COUNT(ROOM, "packet_burst", packet_burst, "0", 1, 1000000, RELOADABLE | OR_ZERO, "likewise")},
+    {BYTES(ROOM, "input_rate", input_rate, "0", 256, GIB, RELOADABLE | OR_ZERO, "likewise")},
+    {BYTES(ROOM, "input_burst", input_burst, "0", KIB, GIB, RELOADABLE | OR_ZERO,
+           "likewise, at least frame_max")},
     {COUNT(ROOM, "streams_max", streams_max, "65536", 0, 1048576, RELOADABLE,
            "streams that the content may have of its own, for instance one for each part of its ground")},
     {BYTES(ROOM, "memory_max", memory_bytes_max, "64MiB", 64 * KIB, 16 * GIB, RELOADABLE,

@@ -121,6 +121,8 @@ int main(int argc, char **argv)
         return check_config(&options);
     }
 
+    memory_tune();
+
     struct server *server = memory_take(sizeof(*server));
 
     if (server == NULL) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "daemon/addresses.h"
 #include "daemon/server.h"
 #include "room/job_timer.h"
@@ -93,21 +94,28 @@ void report_stats(const struct engine *engine)
     log_notice(
         "stats",
         "sessions=%" PRIu32 " rooms=%" PRIu32 " opened=%" PRIu64 " closes=%" PRIu64 " enters=%" PRIu64
-        " leaves=%" PRIu64 " packets_in=%" PRIu64 " packets_dropped=%" PRIu64 " errors=%" PRIu64
-        " deliveries=%" PRIu64 " overwritten=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+        " leaves=%" PRIu64 " packets_in=%" PRIu64 " packets_dropped=%" PRIu64 " packets_flooded=%" PRIu64
+        " bytes_flooded=%" PRIu64 " flood_warnings=%" PRIu64 " strikes=%" PRIu64 " errors=%" PRIu64
+        " pings=%" PRIu64 " deliveries=%" PRIu64 " overwritten=%" PRIu64 " skips=%" PRIu64
+        " packets_skipped=%" PRIu64 " resyncs=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
         " reads=%" PRIu64 " writev=%" PRIu64 " short_writes=%" PRIu64 " ticks=%" PRIu64 " ticks_late=%" PRIu64
-        " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " late_p99_us=%" PRIu64 " late_max_us=%" PRIu64
-        " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64 " memory_refused=%" PRIu64
-        " chunks=%" PRIu32 " chunk_bytes=%" PRIu64 " callbacks_slow=%" PRIu64 " rooms_created=%" PRIu64
-        " rooms_retired=%" PRIu64 " rooms_failed=%" PRIu64 " cpu_s=%.3f%s%s%s",
+        " ticks_skipped=%" PRIu64 " flushes_early=%" PRIu64 " flushes_paced=%" PRIu64 " late_p99_us=%" PRIu64
+        " late_max_us=%" PRIu64 " jobs=%" PRIu64 " jobs_refused=%" PRIu64 " job_timers_late=%" PRIu64
+        " memory_refused=%" PRIu64 " memory_bytes=%" PRIu64 " shed=%" PRIu64 " chunks=%" PRIu32
+        " chunk_bytes=%" PRIu64 " callbacks_slow=%" PRIu64 " rooms_created=%" PRIu64 " rooms_retired=%" PRIu64
+        " rooms_failed=%" PRIu64 " cpu_s=%.3f%s%s%s",
         engine->sessions.used, engine->lobby.count, stats->opened, closes_total(stats), stats->enters,
-        stats->leaves, stats->packets_in, stats->packets_dropped, stats->errors_sent, gather->deliveries,
-        gather->overwritten, net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes,
-        stats->ticks, stats->ticks_late, stats->ticks_skipped, stats->flushes_early,
+        stats->leaves, stats->packets_in, stats->packets_dropped, stats->packets_flooded,
+        stats->bytes_flooded, stats->flood_warnings,
+        stats->strikes[ROOMD_CLOSE_MALFORMED] + stats->strikes[ROOMD_CLOSE_STATE], stats->errors_sent,
+        stats->pings, gather->deliveries, gather->overwritten, stats->skips, gather->skipped, stats->resyncs,
+        net->bytes_in, net->bytes_out, net->reads, net->writevs, net->short_writes, stats->ticks,
+        stats->ticks_late, stats->ticks_skipped, stats->flushes_early, stats->flushes_paced,
         us(histogram_quantile(&stats->lateness_ns, 0.99)), us(stats->lateness_ns.max), stats->jobs,
         stats->jobs_refused, stats->job_timers_late, stats->appends_refused + gather->outbox_refused,
-        gather->chunks.live, gather->chunks.memory_bytes, stats->callbacks_slow, stats->rooms_created,
-        stats->rooms_retired, stats->rooms_failed, (double)clock_cpu_ns() / 1e9, closes, tickets, addresses);
+        memory_used_bytes(), stats->sessions_shed, gather->chunks.live, gather->chunks.memory_bytes,
+        stats->callbacks_slow, stats->rooms_created, stats->rooms_retired, stats->rooms_failed,
+        (double)clock_cpu_ns() / 1e9, closes, tickets, addresses);
     report_counters(engine);
 }
 
@@ -184,12 +192,20 @@ void report_limits(const struct server *server)
     for (uint32_t i = 0; i < server->config.room_count; i++) {
         rooms_bytes += room_bytes_max(&server->config.rooms[i]);
     }
+
+    uint64_t total_bytes = sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes +
+                           templates_bytes + timers_bytes + tickets_bytes + sources_bytes;
+
     LOG(LOG_LEVEL_INFO, "limits",
         "sessions_max=%" PRIu32 " sessions_bytes=%" PRIu64 " outbox_bytes=%" PRIu64 " chunk_bytes=%" PRIu64
         " rooms_bytes=%" PRIu64 " templates_bytes=%" PRIu64 " timers_bytes=%" PRIu64 " tickets_bytes=%" PRIu64
         " sources_bytes=%" PRIu64 " total_bytes=%" PRIu64,
         config->sessions_max, sessions_bytes, outbox_bytes, config->chunk_memory_bytes_max, rooms_bytes,
-        templates_bytes, timers_bytes, tickets_bytes, sources_bytes,
-        sessions_bytes + outbox_bytes + config->chunk_memory_bytes_max + rooms_bytes + templates_bytes +
-            timers_bytes + tickets_bytes + sources_bytes);
+        templates_bytes, timers_bytes, tickets_bytes, sources_bytes, total_bytes);
+    if (total_bytes > memory_limit_bytes()) {
+        LOG(LOG_LEVEL_INFO, "limits_above_memory_max",
+            "total_bytes=%" PRIu64 " max_bytes=%" PRIu64
+            " hint=\"should all be used up at once, those who are owed most are shed\"",
+            total_bytes, memory_limit_bytes());
+    }
 }

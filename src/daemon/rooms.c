@@ -28,6 +28,10 @@ static struct room_options room_options_of(const struct room_config *config)
         .outbox_bytes_max = (uint32_t)config->outbox_bytes_max,
         .outbox_slices_max = config->outbox_slices_max,
         .outbox_age_max_ns = config->outbox_age_max_ns,
+        .slow = config->slow,
+        .skip_max_ns = config->skip_max_ns,
+        .input = {.packets = {config->packet_rate, config->packet_burst},
+                  .bytes = {(uint32_t)config->input_rate, (uint32_t)config->input_burst}},
         .streams_max = config->streams_max,
         .memory_bytes_max = config->memory_bytes_max,
         .seed = config->seed,
@@ -45,7 +49,7 @@ static void grow_slices_max(struct engine_limits *limits, const struct room_conf
     }
 }
 
-struct engine_limits rooms_engine_limits(const struct config *config)
+struct engine_limits rooms_engine_limits(const struct server *owner, const struct config *config)
 {
     const struct server_config *server = &config->server;
     struct engine_limits limits = {
@@ -57,6 +61,18 @@ struct engine_limits rooms_engine_limits(const struct config *config)
         .frame_bytes_max = server->frame_bytes_max,
         .frame_timeout_ns = server->frame_timeout_ns,
         .linger_ns = server->linger_ns,
+        .hello_timeout_ns = server->hello_timeout_ns,
+        .ping_after_ns = server->ping_after_ns,
+        .pong_timeout_ns = server->pong_timeout_ns,
+        .send = {(uint32_t)server->send_rate, (uint32_t)server->send_burst},
+        .input = {.packets = {server->packet_rate, server->packet_burst},
+                  .bytes = {(uint32_t)server->input_rate, (uint32_t)server->input_burst}},
+        .flood_max = server->flood_max,
+        .strikes_max = server->strikes_max,
+        .memory_bytes_max = upkeep_memory_bytes_max(&owner->upkeep, server->memory_bytes_max),
+        .conn = {.send_buffer_bytes = (uint32_t)server->socket_send_buffer_bytes,
+                 .unsent_bytes = (uint32_t)server->socket_unsent_bytes_max,
+                 .ack_timeout_ms = (uint32_t)(server->ack_timeout_ns / NS_PER_MS)},
         .sources = addresses_limits(server),
         .proxy_from = server->proxy_from,
     };
@@ -207,7 +223,7 @@ static int rooms_open_new(struct engine *engine, const struct config *config, ch
 static void server_take_config(struct server *server, struct config *config)
 {
     struct engine *engine = &server->engine;
-    struct engine_limits limits = rooms_engine_limits(config);
+    struct engine_limits limits = rooms_engine_limits(server, config);
 
     for (uint32_t i = 0; i < config->room_count; i++) {
         struct room_options options = room_options_of(&config->rooms[i]);

@@ -8,7 +8,7 @@ struct config;
 struct server;
 
 /* The engine's limits as the config has them. */
-struct engine_limits rooms_engine_limits(const struct config *config);
+struct engine_limits rooms_engine_limits(const struct server *server, const struct config *config);
 
 /*
  * Gives the lobby the config's templates and opens every room of the config, in the file's order. 0, or -errno: those

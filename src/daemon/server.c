@@ -141,6 +141,7 @@ static void server_advance(struct server *server)
 
 static void server_reap(struct server *server)
 {
+    engine_relieve_memory(&server->engine);
     session_reap(&server->engine);
     room_reap(&server->engine);
     if (server->wants_report) {
@@ -290,6 +291,12 @@ static int server_open_timers(struct server *server)
     return rc < 0 ? rc : upkeep_open(server);
 }
 
+static void say_why_not(int rc)
+{
+    fprintf(stderr, "roomd: can't start: %s%s\n", strerror(-rc),
+            rc == -ENOMEM ? " (memory_max, or the machine, is too small for the config's limits)" : "");
+}
+
 /* Ports below 1024 are root's; game code is not run as root when it need not be. */
 static int server_open(struct server *server)
 {
@@ -303,7 +310,7 @@ static int server_open(struct server *server)
         rc = door_prepare(&server->engine, &server->config);
     }
     if (rc < 0) {
-        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        say_why_not(rc);
         return rc;
     }
     door_take_config(&server->engine, &server->config);
@@ -316,7 +323,7 @@ static int server_open(struct server *server)
     }
     rc = rooms_open(server);
     if (rc < 0) {
-        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        say_why_not(rc);
         return rc;
     }
     listeners_log(server);
@@ -361,11 +368,11 @@ int server_init(struct server *server, const char *config_path, const char *list
     log_set_level(server->config.server.log_level);
     raise_descriptor_limit(server->config.server.sessions_max);
 
-    struct engine_limits limits = rooms_engine_limits(&server->config);
+    struct engine_limits limits = rooms_engine_limits(server, &server->config);
 
     rc = engine_init(&server->engine, &limits, clock_now_ns());
     if (rc < 0) {
-        fprintf(stderr, "roomd: can't start: %s\n", strerror(-rc));
+        say_why_not(rc);
         config_fini(&server->config);
         content_unload_all();
         return rc;

@@ -1,7 +1,9 @@
 #include "daemon/upkeep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,10 +16,36 @@
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
 
+/* Resident bytes of this process, as the kernel counts them; 0: it does not say. */
+static uint64_t resident_bytes(void)
+{
+    char text[128];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    const char *resident;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (bytes <= 0) {
+        return 0;
+    }
+    text[bytes] = '\0';
+    resident = strchr(text, ' '); /* the second of its numbers, in pages */
+    return resident == NULL ? 0 : strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t upkeep_memory_bytes_max(const struct upkeep *upkeep, uint64_t memory_bytes_max)
+{
+    return upkeep->program_bytes < memory_bytes_max / 2 ? memory_bytes_max - upkeep->program_bytes
+                                                        : memory_bytes_max / 2;
+}
+
 int upkeep_init(struct server *server)
 {
     int rc = notify_open(&server->upkeep.notify);
 
+    server->upkeep.program_bytes = resident_bytes();
     if (rc < 0) {
         fprintf(stderr, "roomd: NOTIFY_SOCKET, WATCHDOG_USEC: %s\n", strerror(-rc));
         return rc;

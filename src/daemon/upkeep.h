@@ -17,6 +17,7 @@ struct upkeep {
     struct notify notify;
     uint32_t inherited;          /* listening sockets that were handed over: they stand for the config's */
     struct timer watchdog_timer; /* there is a turn at least so often */
+    uint64_t program_bytes;      /* resident before anything was opened */
 };
 
 /* Reads the environment. 0; or -errno and it says why on stderr: what was handed over makes no sense. */
@@ -32,6 +33,11 @@ int upkeep_drop_root(struct server *server);
 int upkeep_start(struct server *server);
 /* A turn is complete. */
 void upkeep_turn(struct server *server);
+/*
+ * What memory.h may hand out so that the process stays within `memory_bytes_max`: what the program itself takes is not
+ * in its count. At least half of it.
+ */
+uint64_t upkeep_memory_bytes_max(const struct upkeep *upkeep, uint64_t memory_bytes_max);
 /* Around a reload of the config. */
 void upkeep_begin_reload(struct server *server);
 void upkeep_end_reload(struct server *server);

@@ -14,7 +14,9 @@ int conn_open(struct conn *conn, struct net *net, int fd,
 {
     *conn = (struct conn){.source = {.fd = fd, .on_ready = on_ready}};
     reader_init(&conn->reader);
-    (void)sys_tune_tcp(fd); /* fails on unix sockets, which need none of it */
+    /* Of what it can't do on a unix socket nothing is needed there. */
+    (void)sys_tune_stream(fd, net->conn_options.send_buffer_bytes, net->conn_options.unsent_bytes,
+                          net->conn_options.ack_timeout_ms);
 
     int rc = reactor_add(&net->reactor, &conn->source, EPOLLIN);
 
@@ -120,16 +122,20 @@ static int conn_watch_output(struct conn *conn, struct net *net, bool is_blocked
     return reactor_change(&net->reactor, &conn->source, is_blocked ? events | EPOLLOUT : events);
 }
 
-/* One gathered write. 1: the kernel took all that it was offered, 0: it did not, or -errno. */
-static int conn_write_once(struct conn *conn, struct net *net)
+/* One gathered write. How many bytes the kernel took, fewer than it was offered: is_refused; or -errno. */
+static ssize_t conn_write_once(struct conn *conn, struct net *net, size_t bytes_max, bool *is_refused)
 {
     struct outbox *outbox = &conn->reader.outbox;
     struct iovec iov[CONN_IOVECS_MAX];
-    int count = outbox_iovecs(outbox, iov, CONN_IOVECS_MAX);
+    int iov_count = outbox_iovecs(outbox, iov, CONN_IOVECS_MAX);
+    int count = 0;
     size_t offered = 0;
 
-    for (int i = 0; i < count; i++) {
-        offered += iov[i].iov_len;
+    while (count < iov_count && offered < bytes_max) {
+        if (iov[count].iov_len > bytes_max - offered) {
+            iov[count].iov_len = bytes_max - offered;
+        }
+        offered += iov[count++].iov_len;
     }
 
     ssize_t sent = sys_writev(conn->source.fd, iov, count);
@@ -137,33 +143,42 @@ static int conn_write_once(struct conn *conn, struct net *net)
     net->stats.writevs++;
     if (sent < 0) {
         if (sent != -EAGAIN && sent != -EINTR) {
-            return (int)sent;
+            return sent;
         }
         sent = 0;
     }
     net->stats.bytes_out += (uint64_t)sent;
     outbox_consume(outbox, &net->gather.blocks, (size_t)sent);
-    if ((size_t)sent < offered) {
-        net->stats.short_writes++;
-        return 0;
-    }
-    return 1;
+    *is_refused = (size_t)sent < offered;
+    net->stats.short_writes += *is_refused;
+    return sent;
 }
 
-int conn_write(struct conn *conn, struct net *net)
+ssize_t conn_write(struct conn *conn, struct net *net, size_t bytes_max)
 {
     struct outbox *outbox = &conn->reader.outbox;
     bool is_refused = false;
+    size_t written = 0;
 
-    for (int i = 0; i < CONN_WRITES_MAX && !outbox_is_empty(outbox) && !is_refused; i++) {
-        int rc = conn_write_once(conn, net);
+    for (int i = 0; i < CONN_WRITES_MAX && !outbox_is_empty(outbox) && written < bytes_max && !is_refused;
+         i++) {
+        ssize_t sent = conn_write_once(conn, net, bytes_max - written, &is_refused);
 
-        if (rc < 0) {
-            return rc;
+        if (sent < 0) {
+            return sent;
         }
-        is_refused = rc == 0;
+        written += (size_t)sent;
     }
-    return conn_watch_output(conn, net, is_refused);
+
+    int rc = conn_watch_output(conn, net, is_refused);
+
+    return rc < 0 ? rc : (ssize_t)written;
+}
+
+void conn_drop(struct conn *conn, struct net *net)
+{
+    outbox_clear(&conn->reader.outbox, &net->gather.blocks);
+    conn_forget_kept(conn, net);
 }
 
 void conn_finish_writing(struct conn *conn)

@@ -24,6 +24,13 @@ enum { NET_READ_BYTES = 16 * 1024, NET_SCRATCH_BYTES = 2 * NET_READ_BYTES + 64 *
 /* Up to this size what is kept comes from a pool: clients whose frames straddle reads cost no malloc. */
 enum { NET_KEPT_SMALL_BYTES = 128 };
 
+/* What a connection asks of the kernel. 0 of each: what the kernel does by itself. */
+struct conn_options {
+    uint32_t send_buffer_bytes; /* SO_SNDBUF: what is sent and not acknowledged, and what is not sent */
+    uint32_t unsent_bytes;      /* TCP_NOTSENT_LOWAT: what is not sent alone */
+    uint32_t ack_timeout_ms;    /* TCP_USER_TIMEOUT: for what is sent to be acknowledged */
+};
+
 struct net_stats {
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -38,6 +45,7 @@ struct net {
     struct gather gather;
     struct net_stats stats;
     struct pool kept_small;
+    struct conn_options conn_options;
     uint8_t scratch[NET_SCRATCH_BYTES];
 };
 
@@ -80,10 +88,14 @@ int conn_pause(struct conn *conn, struct net *net, uint32_t events);
 int conn_resume(struct conn *conn, struct net *net);
 
 /*
- * Writes the outbox as far as the kernel takes it, within one turn's share. What is left afterwards was either
- * refused by the kernel (is_blocked) or is for the next turn. 0 or -errno.
+ * Writes at most `bytes_max` of the outbox as far as the kernel takes it, within one turn's share. What is left afterwards
+ * was refused by the kernel (is_blocked), or is more than bytes_max, or is for the next turn. With nothing to write it
+ * sees to EPOLLOUT alone. How many were written, or -errno.
  */
-int conn_write(struct conn *conn, struct net *net);
+ssize_t conn_write(struct conn *conn, struct net *net, size_t bytes_max);
+
+/* Lets go of what waits to be written and of what was kept, of a connection that is good for nothing but conn_close. */
+void conn_drop(struct conn *conn, struct net *net);
 
 /* Says FIN; the peer may still send. */
 void conn_finish_writing(struct conn *conn);

@@ -112,21 +112,34 @@ int sys_accept(int fd)
     return connection < 0 ? -errno : connection;
 }
 
-int sys_tune_tcp(int fd)
+static int set_option(int fd, int level, int option, uint32_t value)
 {
-    int on = 1;
-    int idle_s = 60;
-    int interval_s = 15;
-    int probes = 4;
+    int number = (int)value;
 
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s)) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) < 0) {
-        return -errno;
+    return OR_ERRNO(setsockopt(fd, level, option, &number, sizeof(number)));
+}
+
+int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, uint32_t ack_timeout_ms)
+{
+    enum { IDLE_S = 60, INTERVAL_S = 15, PROBES = 4 };
+    int rc = 0;
+
+    /* The kernel keeps as much again for its own accounts, and counts that in (socket(7)). */
+    if (send_buffer_bytes > 0) {
+        rc = set_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes / 2);
     }
-    return 0;
+    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    rc = rc < 0 ? rc : set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S);
+    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, INTERVAL_S);
+    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+    if (rc == 0 && unsent_bytes > 0) {
+        rc = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes);
+    }
+    if (rc == 0 && ack_timeout_ms > 0) {
+        rc = set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ack_timeout_ms);
+    }
+    return rc;
 }
 
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *address_bytes)

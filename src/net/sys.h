@@ -36,8 +36,12 @@ bool sys_is_socket(const char *path);
 int sys_unlink(const char *path);
 /* A non-blocking, close-on-exec connection. */
 int sys_accept(int fd);
-/* No delay for small writes, and a peer that is gone without a word is found within two minutes. */
-int sys_tune_tcp(int fd);
+/*
+ * No delay for small writes, and a peer that is gone without a word is found within two minutes; sooner, when something
+ * that was sent to it is not acknowledged for ack_timeout_ms. Each 0: what the kernel does by itself. The send buffer is set
+ * of other stream sockets, too.
+ */
+int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, uint32_t ack_timeout_ms);
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *address_bytes);
 int sys_getpeername(int fd, struct sockaddr *address, socklen_t *address_bytes);
 

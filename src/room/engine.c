@@ -22,43 +22,26 @@ void engine_set_limits(struct engine *engine, const struct engine_limits *limits
     engine->limits.frame_bytes_max = limits->frame_bytes_max;
     engine->limits.frame_timeout_ns = limits->frame_timeout_ns;
     engine->limits.linger_ns = limits->linger_ns;
+    engine->limits.hello_timeout_ns = limits->hello_timeout_ns;
+    engine->limits.ping_after_ns = limits->ping_after_ns;
+    engine->limits.pong_timeout_ns = limits->pong_timeout_ns;
+    engine->limits.send = limits->send;
+    engine->limits.input = limits->input;
+    engine->limits.flood_max = limits->flood_max;
+    engine->limits.strikes_max = limits->strikes_max;
+    engine->limits.memory_bytes_max = limits->memory_bytes_max;
+    memory_pressure_set(&engine->pressure, limits->memory_bytes_max);
+    engine->limits.conn = limits->conn;
+    engine->net.conn_options = limits->conn;
     engine->limits.proxy_from = limits->proxy_from;
     sources_set_limits(&engine->sources, &limits->sources);
     if (limits->outbox_slices_max > engine->limits.outbox_slices_max) {
         engine->limits.outbox_slices_max = limits->outbox_slices_max;
         engine->net.gather.blocks.limit = blocks_max(limits);
     }
-}
-
-/* The one that owes its client most among those whose sockets take no more: they alone pin memory. */
-static struct session *engine_find_fattest(struct engine *engine)
-{
-    struct session *fattest = NULL;
-
-    LIST_FOR_EACH (node, &engine->blocked) {
-        struct session *session = LIST_ENTRY(node, struct session, blocked_link);
-
-        if (session->conn.is_blocked && session->close_reason == ROOMD_CLOSE_NONE &&
-            (fattest == NULL || session->conn.reader.outbox.bytes > fattest->conn.reader.outbox.bytes)) {
-            fattest = session;
-        }
-    }
-    return fattest;
-}
-
-void engine_on_no_memory(struct engine *engine)
-{
-    struct session *fattest = engine_find_fattest(engine);
-    uint64_t held;
-
-    if (log_gate_pass(&engine->memory_gate, engine->now_ns, NS_PER_S, &held)) {
-        LOG(LOG_LEVEL_WARN, "no_memory", "chunk_bytes=%llu outbox_blocks=%u fattest_bytes=%u held=%llu",
-            (unsigned long long)engine->net.gather.chunks.memory_bytes, engine->net.gather.blocks.used,
-            fattest == NULL ? 0 : fattest->conn.reader.outbox.bytes, (unsigned long long)held);
-    }
-    /* When somebody has ended, memory comes back at the end of this turn: one at a time. */
-    if (fattest != NULL && list_is_empty(&engine->ended)) {
-        session_close(fattest, ROOMD_CLOSE_SLOW, NULL);
+    session_shorten_deadlines(engine);
+    for (uint32_t i = 0; i < engine->lobby.count; i++) {
+        room_limit_input(engine->lobby.rooms[i]);
     }
 }
 
@@ -68,9 +51,12 @@ static void engine_init_lists(struct engine *engine)
     list_init(&engine->resumable);
     list_init(&engine->creating);
     list_init(&engine->ended);
-    list_init(&engine->partial);
-    list_init(&engine->lingering);
+    for (uint32_t i = 0; i < SESSION_DEADLINE_COUNT; i++) {
+        list_init(&engine->deadlines[i]);
+    }
     list_init(&engine->blocked);
+    list_init(&engine->paced);
+    list_init(&engine->resyncing);
     list_init(&engine->runnable);
     list_init(&engine->flushing);
     list_init(&engine->closing);
@@ -80,6 +66,7 @@ static void engine_free(struct engine *engine)
 {
     timer_close(&engine->timers, &engine->deadline_timer);
     timer_close(&engine->timers, &engine->blocked_timer);
+    timer_close(&engine->timers, &engine->paced_timer);
     stream_fini(&engine->private_stream);
     lobby_fini(&engine->lobby);
     tickets_fini(&engine->tickets);
@@ -91,6 +78,7 @@ static void engine_free(struct engine *engine)
     pool_fini(&engine->net.kept_small);
     gather_fini(&engine->net.gather);
     timers_fini(&engine->timers);
+    memory_set_limit(UINT64_MAX);
 }
 
 /* Peers may choose their addresses, behind a proxy even freely: how they are hashed is nobody's business. */
@@ -107,7 +95,8 @@ static int engine_init_sources(struct engine *engine, const struct engine_limits
 
 int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns)
 {
-    *engine = (struct engine){.limits = *limits, .now_ns = now_ns};
+    *engine = (struct engine){.limits = *limits, .now_ns = now_ns, .net.conn_options = limits->conn};
+    memory_pressure_set(&engine->pressure, limits->memory_bytes_max);
     engine_init_lists(engine);
     histogram_init(&engine->stats.lateness_ns);
     timers_init(&engine->timers);
@@ -124,6 +113,7 @@ int engine_init(struct engine *engine, const struct engine_limits *limits, uint6
     rc = rc < 0 ? rc : lobby_init(&engine->lobby, limits->rooms_max);
     rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->deadline_timer, session_check_deadlines);
     rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->blocked_timer, session_check_blocked);
+    rc = rc < 0 ? rc : timer_open(&engine->timers, &engine->paced_timer, session_check_paced);
     rc = rc < 0 ? rc : reactor_init(&engine->net.reactor);
     if (rc < 0) {
         engine_free(engine);

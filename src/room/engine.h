@@ -7,9 +7,10 @@
  *     resumable  sessions that were paused and may go on reading
  *     creating   sessions whose room is to be made before they go on reading
  *     ended      sessions whose socket is to be closed in this turn's reap
- *     partial    sessions that owe the rest of a frame, by deadline
- *     lingering  sessions that were told S_KICK and have until their deadline to read it
+ *     deadlines  sessions that have to do something by then, a list for each enum session_deadline
  *     blocked    sessions whose socket takes no more
+ *     paced      sessions that may not be sent more yet, or not yet be told what they missed
+ *     resyncing  sessions that skipped, have read what there was, and are to be told what they missed
  *     runnable   rooms with jobs to run
  *     flushing   rooms in a round of flushing
  *     closing    rooms that were retired, until they are empty
@@ -30,12 +31,26 @@
 #include "gather/stream.h"
 #include "net/conn.h"
 #include "room/lobby.h"
+#include "room/memory_pressure.h"
+#include "room/room.h"
 #include "room/sources.h"
 #include "room/tickets.h"
 #include "roomd/content.h"
 
 /* A tick that starts later than this after its due time is counted as late. */
 #define TICK_LATE_NS (5 * NS_PER_MS)
+
+/* What a session has to do in time. */
+enum session_deadline {
+    SESSION_NO_DEADLINE,
+    SESSION_HELLO,       /* to say C_HELLO, when no room has taken it at once */
+    SESSION_PARTIAL,     /* to complete a frame, or a PROXY header */
+    SESSION_LINGER,      /* to read S_KICK */
+    SESSION_LINGER_SLOW, /* the same, of one that has not read in time before */
+    SESSION_QUIET,       /* to say anything; or it is asked */
+    SESSION_PINGED,      /* to answer S_PING, or say anything */
+    SESSION_DEADLINE_COUNT
+};
 
 struct engine_limits {
     uint32_t sessions_max;
@@ -50,6 +65,15 @@ struct engine_limits {
     uint32_t frame_bytes_max;
     uint64_t frame_timeout_ns;
     uint64_t linger_ns;
+    uint64_t hello_timeout_ns; /* 0: none */
+    uint64_t ping_after_ns;    /* 0: never */
+    uint64_t pong_timeout_ns;
+    struct rate send; /* bytes to one session */
+    struct input_limits input;
+    uint32_t flood_max;        /* packets thrown away for their rate before the end; 0: no end */
+    uint32_t strikes_max;      /* 1 or more: the last one is the end */
+    uint64_t memory_bytes_max; /* from memory.h in all (memory_pressure.h); 0: no limit */
+    struct conn_options conn;
 };
 
 /* Counters, from the start of the process. */
@@ -74,6 +98,15 @@ struct engine_stats {
     uint64_t ticks_late;
     uint64_t ticks_skipped;
     uint64_t flushes_early;
+    uint64_t flushes_paced;   /* that send_rate held back */
+    uint64_t packets_flooded; /* thrown away for their rate */
+    uint64_t bytes_flooded;
+    uint64_t flood_warnings;
+    uint64_t strikes[ROOMD_CLOSE_REASON_COUNT]; /* MALFORMED and STATE */
+    uint64_t skips;                             /* times that a session began to skip */
+    uint64_t resyncs;
+    uint64_t pings;
+    uint64_t sessions_shed;       /* for want of memory */
     struct histogram lateness_ns; /* from a tick's due time to the start of its flush */
 };
 
@@ -124,16 +157,22 @@ struct engine {
     struct list resumable;
     struct list creating;
     struct list ended;
-    struct list partial;
-    struct list lingering;
+    struct list deadlines[SESSION_DEADLINE_COUNT];
     struct list blocked;
+    struct list paced;
+    struct list resyncing;
     struct list runnable;
     struct list flushing;
     struct list closing;
-    struct timer deadline_timer; /* of partial and lingering */
-    struct timer blocked_timer;  /* looks at blocked once a second */
+    struct timer deadline_timer; /* of deadlines */
+    struct timer blocked_timer;  /* looks at blocked now and then */
+    struct timer paced_timer;    /* goes on with paced */
+    uint32_t paced_count;        /* how many are on paced */
+    uint32_t paced_left;         /* to look at yet, in the pass that is under way */
+    uint32_t drop_left;          /* how much may be dropped from outboxes yet in this turn (session_owed.c) */
     struct log_gate refuse_gate;
     struct log_gate memory_gate;
+    struct memory_pressure pressure;
     struct log_gate create_gate; /* contents that did not open */
     struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
     struct close_log abuse_log;
@@ -159,8 +198,6 @@ struct engine {
 int engine_init(struct engine *engine, const struct engine_limits *limits, uint64_t now_ns);
 /* Takes on those of the limits that may change. */
 void engine_set_limits(struct engine *engine, const struct engine_limits *limits);
-/* There was no memory for a packet: says so, and makes the session that pins most of it pay. */
-void engine_on_no_memory(struct engine *engine);
 /* Ends every session and closes every room, without a word to anyone; then frees. */
 void engine_fini(struct engine *engine);
 

@@ -30,6 +30,17 @@ void job_queue_fini(struct job_queue *queue)
     *queue = (struct job_queue){0};
 }
 
+void job_queue_trim(struct job_queue *queue)
+{
+    if (queue->head == queue->tail) {
+        memory_give(queue->ring);
+        queue->ring = NULL;
+        queue->size = 0;
+        queue->head = 0;
+        queue->tail = 0;
+    }
+}
+
 static size_t record_bytes(size_t payload_bytes)
 {
     return (sizeof(struct record) + payload_bytes + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
@@ -95,7 +106,10 @@ static int job_queue_make_room(struct job_queue *queue, size_t bytes)
     while (size < job_queue_used_bytes(queue) + bytes) {
         size *= 2;
     }
-    return job_queue_resize(queue, size);
+    if (job_queue_resize(queue, size) == 0) {
+        return 0;
+    }
+    return job_queue_used_bytes(queue) > 0 ? -ENOBUFS : -ENOMEM;
 }
 
 static void job_queue_put_filler(struct job_queue *queue, size_t bytes)

@@ -50,7 +50,10 @@ static inline size_t job_queue_used_bytes(const struct job_queue *queue)
     return queue->tail - queue->head;
 }
 
-/* Copies the job and `job->bytes` of payload in. 0, -ENOBUFS when it is full, -ENOMEM when it can't grow. */
+/*
+ * Copies the job and `job->bytes` of payload in. 0; -ENOBUFS: it is full, or can't grow while it holds something: it has
+ * place again when that has been popped; -ENOMEM: it is empty and can't grow.
+ */
 int job_queue_push(struct job_queue *queue, const struct job *job, const void *payload);
 
 /*
@@ -64,5 +67,8 @@ int job_queue_pop(struct job_queue *queue, struct job *job, uint8_t *payload);
  * keeps it. Packets stay as they are.
  */
 void job_queue_drop_jobs(struct job_queue *queue);
+
+/* Gives the ring back if it is empty; the next push takes a new one. */
+void job_queue_trim(struct job_queue *queue);
 
 #endif

@@ -246,27 +246,13 @@ void lobby_announce(const struct lobby *lobby, const char *text)
     }
 }
 
-/* So much may the next page take that a client that reads slowly is not found slow for having asked. */
-static size_t page_bytes_max(const struct session *session)
-{
-    const struct outbox *outbox = &session->conn.reader.outbox;
-
-    if (!session->conn.is_blocked) {
-        return ROOMD_FRAME_BYTES_MAX;
-    }
-    if (outbox->bytes >= session->owed_max.bytes || outbox->slices >= session->owed_max.slices) {
-        return 0;
-    }
-    return session->owed_max.bytes - outbox->bytes;
-}
-
 /* S_ROOMS, from the room after session->listed_room on. False: the session is being closed. */
 static bool lobby_send_page(const struct lobby *lobby, struct session *session, size_t bytes_max)
 {
     uint8_t frame[ROOMD_FRAME_BYTES_MAX];
     struct control_rooms page;
 
-    control_rooms_init(&page, frame, bytes_max < sizeof(frame) ? bytes_max : sizeof(frame));
+    control_rooms_init(&page, frame, bytes_max);
     for (uint32_t i = lobby_index_after(lobby, session->listed_room); i < lobby->count; i++) {
         const struct room *room = lobby->rooms[i];
 
@@ -286,7 +272,7 @@ void lobby_send_rooms(const struct lobby *lobby, struct session *session)
 
     session->is_listing = true;
     while (is_first || lobby_index_after(lobby, session->listed_room) < lobby->count) {
-        size_t bytes_max = page_bytes_max(session);
+        size_t bytes_max = session_answer_bytes_max(session);
 
         if (bytes_max < ONE_ROOM_BYTES_MAX) {
             session_start_owing(session);

@@ -26,6 +26,27 @@ void room_mark_runnable(struct room *room)
     }
 }
 
+/* Of a room's number and the server's, where 0 says nothing. */
+static uint32_t lesser_limit(uint32_t own, uint32_t servers)
+{
+    return own != 0 && (servers == 0 || own < servers) ? own : servers;
+}
+
+static struct rate lesser_rate(const struct rate *own, const struct rate *servers)
+{
+    return (struct rate){.per_s = lesser_limit(own->per_s, servers->per_s),
+                         .burst = lesser_limit(own->burst, servers->burst)};
+}
+
+void room_limit_input(struct room *room)
+{
+    const struct input_limits *own = &room->options.input;
+    const struct input_limits *servers = &room->engine->limits.input;
+
+    room->input = (struct input_limits){.packets = lesser_rate(&own->packets, &servers->packets),
+                                        .bytes = lesser_rate(&own->bytes, &servers->bytes)};
+}
+
 static void room_place_on_grid(struct room *room)
 {
     uint64_t fraction = (uint32_t)(room->id * GRID_STEP);
@@ -51,6 +72,7 @@ static void room_init(struct room *room, struct engine *engine, const char *name
     memcpy(room->name, name, strlen(name) + 1);
     log_word(room->log_name, sizeof(room->log_name), name, strlen(name)); /* it may come from a client */
     room->engine = engine;
+    room_limit_input(room);
     stream_init(&room->stream, &engine->net.gather.chunks);
     stream_init(&room->private_stream, &engine->net.gather.chunks);
     job_queue_init(&room->jobs, room->options.job_bytes_max);
@@ -157,6 +179,9 @@ int room_push_packet(struct room *room, struct session *session, uint16_t id, co
     struct job job = {.session = session->id, .id = id, .bytes = (uint32_t)bytes};
     int rc = job_queue_push(&room->jobs, &job, payload);
 
+    while (rc == -ENOMEM && engine_on_no_memory(room->engine)) {
+        rc = job_queue_push(&room->jobs, &job, payload);
+    }
     if (rc == 0) {
         room_mark_runnable(room);
     } else if (rc == -ENOBUFS) {
@@ -207,6 +232,7 @@ void room_set_options(struct room *room, const struct room_options *options)
     if (room_content_set_settings(room, options->settings, options->setting_count) < 0) {
         LOG(LOG_LEVEL_ERROR, "settings_kept", "room=%s error=\"%s\"", room->log_name, strerror(ENOMEM));
     }
+    room_limit_input(room);
     room->jobs.bytes_max = options->job_bytes_max;
     for (uint32_t i = 0; i < room->member_count; i++) {
         room->members[i]->owed_max = room_owed_max(room);
@@ -231,7 +257,7 @@ static void room_run_packet(struct room *room, const struct job *job, const uint
     case ROOMD_PACKET_OK:
         return;
     case ROOMD_PACKET_MALFORMED:
-        session_close(session, ROOMD_CLOSE_MALFORMED, NULL);
+        session_strike(session, ROOMD_CLOSE_MALFORMED);
         return;
     case ROOMD_PACKET_UNKNOWN:
         session_send_error(session, ROOMD_ERROR_UNKNOWN_PACKET, NULL);

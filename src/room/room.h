@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "base/histogram.h"
 #include "base/list.h"
 #include "base/timers.h"
@@ -32,6 +33,15 @@
 struct engine;
 struct owed_max;
 struct session;
+
+/* What is done about a member that does not read in time. */
+enum room_slow { ROOM_SLOW_KICK, ROOM_SLOW_SKIP };
+
+/* How much a client may send. In a room's options 0 of any number: as the server says. */
+struct input_limits {
+    struct rate packets;
+    struct rate bytes;
+};
 
 /* One of the content's own keys and its value, as text. */
 struct room_setting {
@@ -49,6 +59,9 @@ struct room_options {
     uint32_t outbox_bytes_max;
     uint32_t outbox_slices_max;
     uint64_t outbox_age_max_ns;
+    enum room_slow slow;
+    uint64_t skip_max_ns; /* how long a member may skip in one go */
+    struct input_limits input;
     uint32_t streams_max;                /* of the content's own */
     uint64_t memory_bytes_max;           /* of the content's own */
     uint64_t seed;                       /* of the content's random numbers; 0: drawn from the kernel */
@@ -79,6 +92,7 @@ struct room {
     void *content_state;
     struct room_template *template; /* NULL: the config's own */
     struct room_options options;
+    struct input_limits input; /* the lesser of its own and the server's */
     struct stream stream;
     struct stream private_stream; /* packets for one member, or some; nobody follows it */
     struct list active;           /* streams with something that not all of their followers have pulled */
@@ -140,6 +154,8 @@ int room_open_instance(struct engine *engine, struct room_template *template, co
 void room_close(struct room *room);
 /* Takes on what may change while the room runs: everything but is_autojoin, seed and the content. */
 void room_set_options(struct room *room, const struct room_options *options);
+/* Its own limits of input or the server's have changed: sets `input`. */
+void room_limit_input(struct room *room);
 /*
  * The life of rooms (room_life.c).
  *
@@ -217,6 +233,8 @@ int room_stream_append_keyed(struct room *room, uint32_t number, uint64_t key, u
 struct room_stream *room_stream_find(const struct room *room, uint32_t number);
 /* Closes all of them, and nobody follows any: who did is still handed what was appended. Frees what it can. */
 void room_stream_close_all(struct room *room);
+/* Those that are closed, and were put aside to be used again. */
+void room_stream_free_spare(struct room *room);
 void room_barrier(struct room *room);
 /*
  * `bytes` have been appended to one of the room's streams (0: in place of what was there): sees to it that they will be

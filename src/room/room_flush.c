@@ -113,9 +113,11 @@ static void room_end_round(struct room *room)
 
 static void room_flush_member(struct room *room, struct session *session)
 {
-    if (reader_pull_marked(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
-        return;
+    while (reader_pull_marked(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        if (!engine_on_no_memory(room->engine)) {
+            session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+            return;
+        }
     }
     session_flush(session);
 }

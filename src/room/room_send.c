@@ -30,9 +30,11 @@ static int room_append(struct room *room, struct stream *stream, uint16_t id, co
 {
     uint8_t *out = stream_reserve(stream, ROOMD_FRAME_HEADER_BYTES + bytes);
 
+    while (out == NULL && engine_on_no_memory(room->engine)) {
+        out = stream_reserve(stream, ROOMD_FRAME_HEADER_BYTES + bytes);
+    }
     if (out == NULL) {
         room->engine->stats.appends_refused++;
-        engine_on_no_memory(room->engine);
         return -ENOMEM;
     }
     bytes = put_packet(out, id, payload, bytes);
@@ -50,9 +52,11 @@ static int room_append_keyed(struct room *room, struct stream *stream, uint64_t 
 
     int rc = stream_append_keyed(stream, key, packet, bytes);
 
+    while (rc < 0 && engine_on_no_memory(room->engine)) {
+        rc = stream_append_keyed(stream, key, packet, bytes);
+    }
     if (rc < 0) {
         room->engine->stats.appends_refused++;
-        engine_on_no_memory(room->engine);
         return rc;
     }
     room->engine->net.gather.overwritten += (uint64_t)rc;
@@ -77,16 +81,17 @@ int room_broadcast_except(struct room *room, uint64_t session_id, uint16_t id, c
     }
 
     struct reader *reader = &session->conn.reader;
-    bool is_open = session->close_reason == ROOMD_CLOSE_NONE;
 
-    if (is_open && reader_pull(reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
-        engine_on_no_memory(room->engine);
-        return -ENOMEM;
+    while (session->close_reason == ROOMD_CLOSE_NONE &&
+           reader_pull(reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        if (!engine_on_no_memory(room->engine)) {
+            return -ENOMEM;
+        }
     }
 
     int rc = room_broadcast(room, id, payload, bytes, flags);
 
-    if (rc == 0 && is_open) {
+    if (rc == 0 && session->close_reason == ROOMD_CLOSE_NONE) {
         reader_skip(reader, &room->stream);
     }
     return rc;
@@ -166,50 +171,51 @@ int room_send(struct room *room, uint64_t session_id, uint16_t id, const void *p
         return -ENOENT;
     }
     rc = session_send(session, packet, put_packet(packet, id, payload, bytes));
-    if (rc < 0) {
-        return rc;
+    if (rc == 0 && !session->conn.reader.is_skipping) {
+        room_on_send(room, session, flags);
     }
-    room_on_send(room, session, flags);
-    return 0;
-}
-
-/* As session_send: whether it may be owed that much more. */
-static bool room_may_send_to(struct session *session, size_t bytes)
-{
-    if (session->close_reason != ROOMD_CLOSE_NONE) {
-        return false;
-    }
-    if (!session_owes_too_much(session, bytes)) {
-        return true;
-    }
-    if (session->conn.is_blocked) {
-        session_close(session, ROOMD_CLOSE_SLOW, NULL);
-    } else {
-        session_mark_dirty(session);
-    }
-    return false;
+    return rc;
 }
 
 /* Its share of room_send_some. False: it is passed over, or, without memory, closed. */
-static bool room_send_to_one(struct room *room, struct session *session, const struct slice *slice)
+static bool room_send_to_one(struct room *room, struct session *session, const struct slice *slice,
+                             uint32_t bytes, unsigned flags)
 {
     struct engine *engine = room->engine;
+    struct reader *reader = &session->conn.reader;
 
-    if (reader_send_slice(&session->conn.reader, &engine->net.gather, slice, engine->now_ns) < 0) {
-        /* A content that does not ask won't be told whom it has missed: nobody may go on with a packet less. */
-        engine_on_no_memory(engine);
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+    switch (session_try_reach(session, bytes)) {
+    case SESSION_TAKES:
+        break;
+    case SESSION_SKIPS:
+        reader_count_skipped(reader, &engine->net.gather, bytes);
+        return true;
+    case SESSION_IS_FULL:
+    case SESSION_IS_GONE:
         return false;
     }
+    while (reader_send_slice(reader, &engine->net.gather, slice, engine->now_ns) < 0) {
+        if (!engine_on_no_memory(engine) || session->is_ended) {
+            /* A content that does not ask won't be told whom it has missed: nobody may go on with a packet less. */
+            session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+            return false;
+        }
+    }
+    room_on_send(room, session, flags);
     return true;
 }
 
-/* The member of that id, if `bytes` may be sent to it; or NULL. */
-static struct session *room_find_receiver(struct room *room, uint64_t session_id, size_t bytes)
+/* Whether there is anybody to have it. */
+static bool room_has_taker(struct room *room, const uint64_t *sessions, uint32_t count, size_t bytes)
 {
-    struct session *session = room_find_member(room, session_id);
+    for (uint32_t i = 0; i < count; i++) {
+        struct session *session = room_find_member(room, sessions[i]);
 
-    return session != NULL && room_may_send_to(session, bytes) ? session : NULL;
+        if (session != NULL && session_try_reach(session, bytes) == SESSION_TAKES) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, uint16_t id,
@@ -218,7 +224,6 @@ int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, 
     uint8_t packet[ROOMD_FRAME_BYTES_MAX];
     struct slice slice = {.chunk = NULL};
     uint32_t missed_count = 0;
-    uint32_t first = 0;
     int rc = check_packet(id, bytes);
 
     if (rc < 0) {
@@ -226,25 +231,23 @@ int room_send_some(struct room *room, const uint64_t *sessions, uint32_t count, 
     }
     bytes = put_packet(packet, id, payload, bytes);
     /* Written only if there is somebody to have it. */
-    while (first < count && room_find_receiver(room, sessions[first], bytes) == NULL) {
-        first++;
-    }
-    if (first < count &&
-        gather_write_private(&room->engine->net.gather, &room->private_stream, packet, bytes, &slice) < 0) {
-        engine_on_no_memory(room->engine);
-        return -ENOMEM;
+    while (slice.chunk == NULL && room_has_taker(room, sessions, count, bytes) &&
+           gather_write_private(&room->engine->net.gather, &room->private_stream, packet, bytes, &slice) <
+               0) {
+        if (!engine_on_no_memory(room->engine)) {
+            return -ENOMEM;
+        }
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct session *session = i < first ? NULL : room_find_receiver(room, sessions[i], bytes);
+        struct session *session = room_find_member(room, sessions[i]);
 
-        if (session != NULL && room_send_to_one(room, session, &slice)) {
-            room_on_send(room, session, flags);
-        } else {
-            if (missed != NULL) {
-                missed[missed_count] = i;
-            }
-            missed_count++;
+        if (session != NULL && room_send_to_one(room, session, &slice, (uint32_t)bytes, flags)) {
+            continue;
         }
+        if (missed != NULL) {
+            missed[missed_count] = i;
+        }
+        missed_count++;
     }
     return (int)(count - missed_count);
 }

@@ -123,6 +123,17 @@ static void room_stream_put_aside(struct room *room, struct room_stream *stream)
     room->spare_streams = stream;
 }
 
+void room_stream_free_spare(struct room *room)
+{
+    while (room->spare_streams != NULL) {
+        struct room_stream *stream = room->spare_streams;
+
+        room->spare_streams = stream->next_by_number;
+        stream_fini(&stream->stream);
+        memory_give(stream);
+    }
+}
+
 int room_stream_close(struct room *room, uint32_t number)
 {
     struct room_stream *stream = room_stream_find(room, number);
@@ -140,9 +151,11 @@ int room_stream_close(struct room *room, uint32_t number)
 /* All that was appended by now goes to its outbox; without memory it is closed, and follows nothing then. */
 static void room_pull_member(struct room *room, struct session *session)
 {
-    if (reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
-        engine_on_no_memory(room->engine);
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+    while (reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        if (!engine_on_no_memory(room->engine)) {
+            session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+            return;
+        }
     }
 }
 
@@ -167,13 +180,7 @@ void room_stream_close_all(struct room *room)
             room_stream_put_aside(room, room->streams[i]);
         }
     }
-    while (room->spare_streams != NULL) {
-        struct room_stream *stream = room->spare_streams;
-
-        room->spare_streams = stream->next_by_number;
-        stream_fini(&stream->stream);
-        memory_give(stream);
-    }
+    room_stream_free_spare(room);
     memory_give(room->streams);
     room->streams = NULL;
     room->stream_mask = 0;

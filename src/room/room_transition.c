@@ -82,6 +82,7 @@ static void room_enter(struct room *room, struct session *session)
         session->place = SESSION_IN_ROOM;
         session->user = NULL;
         session->owed_max = room_owed_max(room);
+        session->has_entered = true;
         room->engine->stats.enters++;
         room_welcome(room, session);
     }
@@ -92,11 +93,12 @@ static void room_leave(struct room *room, struct session *session)
 {
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
-    /* What was said before it left is still owed to a client that is there to read it. */
+    /* What was said before it left is still owed to a client that is there to read it; or at least how much it was. */
     if (session->close_reason == ROOMD_CLOSE_NONE &&
         reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
     }
+    session_stop_skipping(session);
     reader_unfollow_all(&session->conn.reader);
     room_content_leave(room, session, (enum roomd_leave_reason)session->leave_reason);
     room_remove_member(room, session->member);

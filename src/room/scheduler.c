@@ -32,12 +32,27 @@ static void scheduler_create(struct engine *engine)
     scheduler_put_first(&engine->creating, &turn);
 }
 
+/* Each is told all that its content has to tell: the first of them in any case. */
+static void scheduler_resync(struct engine *engine)
+{
+    uint64_t until_ns;
+
+    if (list_is_empty(&engine->resyncing)) {
+        return;
+    }
+    until_ns = clock_now_ns() + RESYNC_TURN_NS;
+    do {
+        session_resync(LIST_ENTRY(engine->resyncing.next, struct session, blocked_link));
+    } while (!list_is_empty(&engine->resyncing) && clock_now_ns() < until_ns);
+}
+
 void scheduler_run(struct engine *engine)
 {
     struct list turn;
     struct list *node;
 
     scheduler_create(engine);
+    scheduler_resync(engine);
     list_init(&turn);
     list_splice(&turn, &engine->runnable);
     while ((node = list_pop(&turn)) != NULL) {
@@ -70,9 +85,8 @@ static void scheduler_flush_dirty(struct engine *engine)
     scheduler_put_first(&engine->dirty, &turn);
 }
 
-void scheduler_flush(struct engine *engine)
+static void scheduler_flush_rooms(struct engine *engine)
 {
-    scheduler_flush_dirty(engine);
     if (list_is_empty(&engine->flushing)) {
         return;
     }
@@ -95,14 +109,21 @@ void scheduler_flush(struct engine *engine)
     scheduler_put_first(&engine->flushing, &turn);
 }
 
+void scheduler_flush(struct engine *engine)
+{
+    scheduler_flush_dirty(engine);
+    scheduler_flush_rooms(engine);
+    session_allow_drops(engine);
+}
+
 uint64_t scheduler_timeout_ns(const struct engine *engine, uint64_t now_ns)
 {
     uint64_t next_ns = timers_next_ns(&engine->timers);
 
     if (!list_is_empty(&engine->runnable) || !list_is_empty(&engine->flushing) ||
         !list_is_empty(&engine->dirty) || !list_is_empty(&engine->resumable) ||
-        !list_is_empty(&engine->creating) || !list_is_empty(&engine->ended) ||
-        !list_is_empty(&engine->closing)) {
+        !list_is_empty(&engine->creating) || !list_is_empty(&engine->resyncing) ||
+        !list_is_empty(&engine->ended) || !list_is_empty(&engine->closing)) {
         return 0;
     }
     if (next_ns == UINT64_MAX) {

@@ -21,7 +21,13 @@ enum { FLUSH_SESSIONS_PER_LOOK = 8 };
 /* How long rooms may be made in one turn, from the second one on, before the rooms that there are get theirs. */
 #define CREATE_TURN_NS (2 * NS_PER_MS)
 
-/* Phase 2: rooms that clients asked for are made, then every runnable room runs its share. */
+/* How long clients may be told anew how things are in one turn, from the second one on. */
+#define RESYNC_TURN_NS (2 * NS_PER_MS)
+
+/*
+ * Phase 2: rooms that clients asked for are made, clients that were skipped are told anew how things are, then every
+ * runnable room runs its share.
+ */
 void scheduler_run(struct engine *engine);
 /* Phase 3: dirty sessions, then pieces of the rounds under way. */
 void scheduler_flush(struct engine *engine);

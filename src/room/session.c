@@ -39,7 +39,7 @@ static struct session *session_allocate(struct engine *engine)
     if (session == NULL) {
         return NULL;
     }
-    *session = (struct session){.engine = engine, .owed_max = session_owed_max_nowhere};
+    *session = (struct session){.engine = engine, .owed_max = session_owed_max_new};
     session->id = slots_add(&engine->sessions, session);
     if (session->id == 0) {
         pool_give(&engine->session_pool, session);
@@ -50,6 +50,7 @@ static struct session *session_allocate(struct engine *engine)
     list_init(&session->transition_link);
     list_init(&session->deadline_link);
     list_init(&session->blocked_link);
+    session_fill_buckets(session);
     return session;
 }
 
@@ -87,6 +88,9 @@ void session_begin(struct session *session)
     if (!session->awaits_ticket) {
         session_autojoin(session);
     }
+    if (session->room == NULL && session->close_reason == ROOMD_CLOSE_NONE) {
+        session_set_deadline(session, SESSION_HELLO);
+    }
 }
 
 /* A session with that connection; NULL, and the newcomer has been refused. */
@@ -104,6 +108,7 @@ static struct session *session_open(struct engine *engine, int fd)
         session_free(session);
         return NULL;
     }
+    bucket_fill(&session->send_bucket, &engine->limits.send, engine->now_ns);
     session->player = ++engine->next_player;
     LOG(LOG_LEVEL_DEBUG, "open", "session=%llx player=%u", (unsigned long long)session->id, session->player);
     return session;
@@ -115,7 +120,9 @@ void session_accept_from(struct engine *engine, int fd, const struct endpoint *p
     struct source_entry *source = NULL;
     enum roomd_close_reason reason = ROOMD_CLOSE_FULL;
 
-    if (engine->sessions.used < engine->limits.sessions_max) {
+    if (memory_pressure_refuses(&engine->pressure)) {
+        reason = ROOMD_CLOSE_NO_MEMORY;
+    } else if (engine->sessions.used < engine->limits.sessions_max) {
         reason = is_proxy ? ROOMD_CLOSE_NONE : source_admit(engine, peer, &source);
     }
     if (reason != ROOMD_CLOSE_NONE) {
@@ -135,7 +142,7 @@ void session_accept_from(struct engine *engine, int fd, const struct endpoint *p
     session->source = source;
     session->awaits_proxy = is_proxy;
     if (is_proxy) {
-        session_set_deadline(session, &engine->partial, engine->now_ns + engine->limits.frame_timeout_ns);
+        session_set_deadline(session, SESSION_PARTIAL);
     } else {
         session_begin(session);
     }
@@ -148,25 +155,15 @@ void session_accept(void *context, int fd)
     session_accept_from(context, fd, &peer);
 }
 
-void session_mark_dirty(struct session *session)
-{
-    if (!list_is_linked(&session->dirty_link)) {
-        list_push(&session->engine->dirty, &session->dirty_link);
-    }
-}
-
-/*
- * Whether there is still somebody who can read why; a slow reader has its outbox full of what it did not
- * read.
- */
+/* Whether there is still somebody who can read why. */
 static bool can_be_told(enum roomd_close_reason reason)
 {
     switch (reason) {
-    case ROOMD_CLOSE_SLOW:
     case ROOMD_CLOSE_PEER_CLOSED:
     case ROOMD_CLOSE_RESET:
     case ROOMD_CLOSE_IO_ERROR:
     case ROOMD_CLOSE_NO_MEMORY:
+    case ROOMD_CLOSE_TIMEOUT:
         return false;
     default:
         return true;
@@ -209,11 +206,31 @@ void session_end(struct session *session)
     session->is_ended = true;
     list_remove(&session->dirty_link);
     list_remove(&session->deadline_link);
-    list_remove(&session->blocked_link);
+    session->deadline = SESSION_NO_DEADLINE;
+    session_set_hold(session, SESSION_FLOWS);
     list_remove(&session->wait_link);
     list_push(&session->engine->ended, &session->wait_link);
 }
 
+static bool frame_is_not_kept(const uint8_t *frame, uint32_t *bytes)
+{
+    *bytes = roomd_get_u16(frame);
+    return false;
+}
+
+/* It was not read in time: all that waits goes, and what has not been pulled yet never comes. */
+static void session_drop_owed(struct session *session)
+{
+    struct reader *reader = &session->conn.reader;
+
+    reader_unfollow_all(reader);
+    outbox_cut(&reader->outbox, &session->engine->net.gather.blocks, frame_is_not_kept);
+}
+
+/*
+ * It is told why behind what it was owed before. A slow reader is not owed that any more, but for the rest of the packet
+ * that has begun: else it would not get to read why, and went on pinning memory.
+ */
 static void session_put_kick(struct session *session, const char *text)
 {
     struct engine *engine = session->engine;
@@ -228,37 +245,66 @@ static void session_put_kick(struct session *session, const char *text)
     session->is_kicked = true;
     session->is_paused = false;
     list_remove(&session->wait_link);
-    list_remove(&session->deadline_link);
+    session_set_deadline(session, SESSION_NO_DEADLINE);
     session_mark_dirty(session);
     if (engine->limits.linger_ns > 0 && !engine->is_stopping) {
-        session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
+        session_set_deadline(session, session->close_reason == ROOMD_CLOSE_SLOW ? SESSION_LINGER_SLOW
+                                                                                : SESSION_LINGER);
     }
     if (conn_resume(&session->conn, &engine->net) < 0) {
         session_end(session);
     }
 }
 
-void session_close(struct session *session, enum roomd_close_reason reason, const char *text)
+/* It is counted and logged, once. */
+static void session_mark_closed(struct session *session, enum roomd_close_reason reason)
 {
     CHECK(reason > ROOMD_CLOSE_NONE && reason < ROOMD_CLOSE_REASON_COUNT);
+    session->close_reason = (uint8_t)reason;
+    session->is_muted = session->engine->is_playing;
+    session->engine->stats.closes[reason]++;
+    session_log_close(session);
+    session_blame_source(session, reason);
+}
+
+static void session_go(struct session *session)
+{
+    if (session->conn.reader.is_skipping) {
+        (void)reader_stop_skipping(&session->conn.reader, &session->engine->net.gather);
+    }
+    session_quit_rooms(session);
+    session_leave_users(session);
+}
+
+void session_close(struct session *session, enum roomd_close_reason reason, const char *text)
+{
     if (session->close_reason != ROOMD_CLOSE_NONE) {
         if (!can_be_told(reason)) {
             session_end(session);
         }
         return;
     }
-    session->close_reason = (uint8_t)reason;
-    session->is_muted = session->engine->is_playing;
-    session->engine->stats.closes[reason]++;
-    session_log_close(session);
-    session_blame_source(session, reason);
+    session_mark_closed(session, reason);
+    if (reason == ROOMD_CLOSE_SLOW) {
+        session_drop_owed(session);
+    }
     if (can_be_told(reason)) {
         session_put_kick(session, text);
     } else {
         session_end(session);
     }
-    session_quit_rooms(session);
-    session_leave_users(session);
+    session_go(session);
+}
+
+void session_cut(struct session *session, enum roomd_close_reason reason)
+{
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        session_end(session);
+        return;
+    }
+    session_mark_closed(session, reason);
+    session_end(session);
+    session_go(session);
 }
 
 void session_reap(struct engine *engine)
@@ -282,30 +328,49 @@ static int session_push(struct session *session, const void *frame, size_t bytes
 {
     struct engine *engine = session->engine;
     bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
-    int rc = reader_send(&session->conn.reader, &engine->net.gather,
-                         is_member ? &session->room->private_stream : &engine->private_stream, frame, bytes,
-                         engine->now_ns);
+    struct stream *stream = is_member ? &session->room->private_stream : &engine->private_stream;
+    int rc;
 
-    if (rc < 0) {
-        engine_on_no_memory(engine);
-    }
+    do {
+        rc = reader_send(&session->conn.reader, &engine->net.gather, stream, frame, bytes, engine->now_ns);
+    } while (rc < 0 && engine_on_no_memory(engine) && !session->is_ended);
     return rc;
+}
+
+enum session_reach session_try_reach(struct session *session, size_t bytes)
+{
+    bool owes_too_much = !session->conn.reader.is_skipping && session_owes_too_much(session, bytes);
+
+    if (session->close_reason == ROOMD_CLOSE_NONE && owes_too_much) {
+        if (session_is_held(session)) {
+            session_fall_behind(session);
+        } else {
+            session_mark_dirty(session);
+        }
+    }
+    if (session->close_reason != ROOMD_CLOSE_NONE) {
+        return SESSION_IS_GONE;
+    }
+    if (session->conn.reader.is_skipping) {
+        return SESSION_SKIPS;
+    }
+    return owes_too_much ? SESSION_IS_FULL : SESSION_TAKES;
 }
 
 int session_send(struct session *session, const void *frame, size_t bytes)
 {
-    if (session->close_reason != ROOMD_CLOSE_NONE) {
-        return -ENOENT;
-    }
-    if (session_owes_too_much(session, bytes)) {
-        if (session->conn.is_blocked) {
-            session_close(session, ROOMD_CLOSE_SLOW, NULL);
-            return -ENOENT;
-        }
-        session_mark_dirty(session);
+    switch (session_try_reach(session, bytes)) {
+    case SESSION_TAKES:
+        return session_push(session, frame, bytes);
+    case SESSION_SKIPS:
+        reader_count_skipped(&session->conn.reader, &session->engine->net.gather, (uint32_t)bytes);
+        return 0;
+    case SESSION_IS_FULL:
         return -ENOBUFS;
+    case SESSION_IS_GONE:
+        break;
     }
-    return session_push(session, frame, bytes);
+    return -ENOENT;
 }
 
 bool session_send_control(struct session *session, const void *frame, size_t bytes)
@@ -314,9 +379,11 @@ bool session_send_control(struct session *session, const void *frame, size_t byt
         return false;
     }
     /* What the content may not add to, an answer may: it is asked for, and one read asks for little. */
-    if (session->conn.is_blocked && session_owes_too_much(session, bytes)) {
-        session_close(session, ROOMD_CLOSE_SLOW, NULL);
-        return false;
+    if (session_is_held(session) && session_owes_too_much(session, bytes)) {
+        session_fall_behind(session);
+        if (session->close_reason != ROOMD_CLOSE_NONE) {
+            return false;
+        }
     }
     if (session_push(session, frame, bytes) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY,
@@ -324,6 +391,9 @@ bool session_send_control(struct session *session, const void *frame, size_t byt
         return false;
     }
     session_mark_dirty(session);
+    if (!session->has_entered && session_answer_bytes_max(session) < CONTROL_FRAME_BYTES_MAX) {
+        session_start_owing(session); /* it reads that before it asks for more */
+    }
     return true;
 }
 
@@ -333,54 +403,6 @@ void session_send_error(struct session *session, enum roomd_error code, const ch
 
     session->engine->stats.errors_sent +=
         session_send_control(session, frame, control_put_error(frame, code, text));
-}
-
-/*
- * A kicked session whose outbox is written says FIN, so that the client reads S_KICK and then the end. Without linger
- * one try to write it is all there is; in a shutdown what is owed has until the shutdown's own deadline.
- */
-static void session_finish_kick(struct session *session)
-{
-    struct engine *engine = session->engine;
-    bool is_written = outbox_is_empty(&session->conn.reader.outbox);
-
-    if (is_written && !session->has_fin) {
-        session->has_fin = true;
-        conn_finish_writing(&session->conn);
-        if (engine->is_stopping && engine->limits.linger_ns > 0) {
-            session_set_deadline(session, &engine->lingering, engine->now_ns + engine->limits.linger_ns);
-        }
-    }
-    if (engine->limits.linger_ns == 0 && (is_written || !engine->is_stopping)) {
-        session_end(session);
-    }
-}
-
-void session_flush(struct session *session)
-{
-    struct engine *engine = session->engine;
-    struct conn *conn = &session->conn;
-
-    if (session->is_ended) {
-        return;
-    }
-    if (!conn->is_blocked && !outbox_is_empty(&conn->reader.outbox)) {
-        int rc = conn_write(conn, &engine->net);
-
-        if (rc < 0) {
-            session_close(session,
-                          rc == -EPIPE || rc == -ECONNRESET ? ROOMD_CLOSE_RESET : ROOMD_CLOSE_IO_ERROR, NULL);
-            return;
-        }
-        if (!conn->is_blocked && !outbox_is_empty(&conn->reader.outbox)) {
-            session_mark_dirty(session); /* its share of this turn is used up, nothing worse */
-        }
-    }
-    if (session->is_kicked) {
-        session_finish_kick(session);
-    } else {
-        session_check_owed(session);
-    }
 }
 
 void session_pause(struct session *session)

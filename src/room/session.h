@@ -26,7 +26,12 @@
  *     4. next_parcel is NULL while next_room is.
  *     5. while `request` is set an open session is on engine->creating, unless it is entering or leaving: then it
  *        gets there when it has settled. Nothing that is closed has a request.
- *     6. closing only marks; the descriptor is closed and the memory given back in session_reap alone.
+ *     6. it skips (conn.reader.is_skipping) only while it is open, in_room or leaving, and has said C_HELLO; it begins to
+ *        in a room that skips.
+ *     7. blocked_link is on the list that `hold` names: engine->blocked, engine->paced, engine->resyncing, or none; a flush
+ *        finds out which (session_flush.c).
+ *     8. closing only marks; the descriptor is closed and the memory given back in session_reap alone, but for what waits for
+ *        one that is shed, or was kept from it (memory_pressure.h).
  */
 #ifndef ROOMD_ROOM_SESSION_H
 #define ROOMD_ROOM_SESSION_H
@@ -35,17 +40,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "base/list.h"
 #include "base/timers.h"
 #include "net/conn.h"
+#include "room/engine.h"
 #include "roomd/content.h"
 
-struct engine;
 struct room;
 struct session_identity;
 struct source_entry;
 
 enum session_place { SESSION_NOWHERE, SESSION_ENTERING, SESSION_IN_ROOM, SESSION_LEAVING };
+
+/* What keeps it from being sent more. */
+enum session_hold {
+    SESSION_FLOWS,   /* nothing */
+    SESSION_BLOCKED, /* its socket takes no more */
+    SESSION_PACED, /* send_rate; or it has skipped and read all, but it is too soon to tell it what it missed */
+    SESSION_RESYNCING /* it has skipped and read all, and is about to be told what it missed */
+};
 
 /* How far a client may fall behind before it is found slow. */
 struct owed_max {
@@ -78,23 +92,36 @@ struct session {
     struct source_entry *source;       /* counts the connection; NULL: its address is not known, or exempt */
     struct session_identity *identity; /* who it is, by its ticket; NULL: it has shown none */
     uint64_t id;
-    uint64_t deadline_ns;      /* while on engine->partial or engine->lingering */
-    uint64_t transition_after; /* jobs of the room that come before the transition */
-    struct owed_max owed_max;  /* its room's; of the room that it left until all is written */
+    uint64_t deadline_ns;      /* good while deadline is not SESSION_NO_DEADLINE */
+    uint64_t skip_since_ns;    /* when it began to skip, the last time */
+    uint64_t resynced_ns;      /* when it was told what it had missed, the last time; 0: never */
+    struct bucket send_bucket; /* bytes that may be written to it */
+    struct bucket packet_bucket;
+    struct bucket input_bucket; /* bytes of its packets */
+    uint64_t transition_after;  /* jobs of the room that come before the transition */
+    struct owed_max owed_max;   /* its room's; of the room that it left until all is written */
     uint32_t player;
     uint32_t member;      /* index in room->members */
     uint32_t listed_room; /* C_ROOMS: the last room that it was told of, while more are to come */
+    uint32_t flood_drops; /* packets thrown away for their rate since it last kept to it */
+    uint32_t strike_s;    /* of the engine's clock: a minute later one strike is forgotten */
     struct list dirty_link;
     struct list wait_link;       /* engine->resumable, engine->creating, room->waiting or engine->ended */
     struct list transition_link; /* room->transitions */
     struct list deadline_link;
     struct list blocked_link;
     uint8_t place;        /* enum session_place */
+    uint8_t hold;         /* enum session_hold */
     uint8_t close_reason; /* enum roomd_close_reason; NONE while open */
     uint8_t leave_reason; /* enum roomd_leave_reason, while leaving */
+    uint8_t deadline;     /* enum session_deadline: which of engine->deadlines it is on */
+    uint8_t strikes;      /* packets that were malformed, or not allowed */
+    bool is_heard;        /* something has come since it was looked at (SESSION_QUIET) */
+    bool has_entered;     /* a room, ever: before that it may be owed next to nothing */
     bool has_hello;
     bool awaits_proxy;  /* who it is, the PROXY header has yet to say: nothing else is read before */
-    bool has_begun;     /* a first frame has come */
+    bool has_begun;     /* its first bytes are no PROXY header, or have been one */
+    bool is_admitted;   /* the frame that comes next has paid for itself, and waits to be taken */
     bool awaits_ticket; /* autojoin is for those who have shown theirs */
     bool is_replacing;  /* paused until the same user's session before it is out of its room */
     bool is_paused;
@@ -121,6 +148,8 @@ void session_begin(struct session *session);
  * first reason counts. `text` NULL: the reason's own. Safe from anywhere; frees nothing.
  */
 void session_close(struct session *session, enum roomd_close_reason reason, const char *text);
+/* The same without a word to it, also when it has been closed and is yet to read why: nothing is left to be written. */
+void session_cut(struct session *session, enum roomd_close_reason reason);
 
 /*
  * Closes the sockets of sessions that have ended, and frees those that no room holds any more: as many as a few
@@ -162,13 +191,20 @@ void session_settle(struct session *session);
 
 /*
  * A whole frame for this session alone, behind all that it should have seen before. It leaves with the next flush
- * that reaches the session. 0; -ENOENT: it is being closed, by this very call when its socket takes no more and it
- * owes too much; -ENOBUFS: it is owed as much as it may be until it has been flushed; -ENOMEM.
+ * that reaches the session; of one that skips it is counted instead. 0; -ENOENT: it is being closed, by this very call
+ * when it may not be sent more and owes too much; -ENOBUFS: it is owed as much as it may be until it has been flushed;
+ * -ENOMEM.
  */
 int session_send(struct session *session, const void *frame, size_t bytes);
 /*
- * An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn. False: it is not
- * sent, and the session is being closed, or never said C_HELLO.
+ * The same of a frame that is written once for several: what becomes of it at this one. SESSION_SKIPS: it is as good as
+ * sent, and to be counted (reader_count_skipped) where the others are sent theirs.
+ */
+enum session_reach { SESSION_TAKES, SESSION_SKIPS, SESSION_IS_FULL, SESSION_IS_GONE };
+enum session_reach session_try_reach(struct session *session, size_t bytes);
+/*
+ * An engine packet: kept from clients that never said C_HELLO, and written at the end of this turn; one that skips gets
+ * it, too. False: it is not sent, and the session is being closed, or never said C_HELLO.
  */
 bool session_send_control(struct session *session, const void *frame, size_t bytes);
 /* S_ERROR, likewise. `text` NULL: the code's own. */
@@ -177,13 +213,24 @@ void session_send_error(struct session *session, enum roomd_error code, const ch
 /* Into the room that takes every new connection, if there is one and it may; closed as `full` when that takes no more. */
 void session_autojoin(struct session *session);
 
-/* Will be flushed at the end of this turn. */
+/*
+ * The way out (session_flush.c). Will be flushed at the end of this turn.
+ */
 void session_mark_dirty(struct session *session);
 /*
- * Writes what the socket takes of what was pulled, and holds the session to its room's limits. Only in the
- * turn's phase 3.
+ * Writes what the socket takes, and send_rate allows, of what was pulled, and holds the session to its room's limits. Only
+ * in the turn's phase 3.
  */
 void session_flush(struct session *session);
+/* Puts it on the list of that hold, or on none. */
+void session_set_hold(struct session *session, enum session_hold hold);
+/* Whether it may not be sent more, whatever waits for it: by its socket, or by send_rate. */
+static inline bool session_is_held(const struct session *session)
+{
+    return session->conn.is_blocked || session->hold == SESSION_PACED;
+}
+/* Timer callback of the engine. */
+void session_check_paced(struct timer *timer, uint64_t now_ns);
 
 /*
  * Stops reading, until session_resume puts it on engine->resumable, or on engine->creating when it has a request; which
@@ -195,30 +242,73 @@ void session_resume(struct session *session);
 /* Nothing is to be read from it or written to it any more: what session_close comes to in the end. */
 void session_end(struct session *session);
 
-/* What it is held to (session_limits.c). */
-extern const struct owed_max session_owed_max_nowhere;
+/*
+ * What it may be owed (session_owed.c): who takes no more, or may not be sent more yet, and is owed too much, is
+ * closed as slow, or skips, as its room says.
+ */
+extern const struct owed_max session_owed_max_nowhere; /* who has been in a room */
+extern const struct owed_max session_owed_max_new;     /* who has not */
 /* Whether `more_bytes` more would be more than it may be owed. */
 bool session_owes_too_much(const struct session *session, size_t more_bytes);
 /* Before a large answer is made: true, and it is paused until it has read, when much waits for it already. */
 bool session_wait_to_be_read(struct session *session);
 /* It is paused until it has read most of what it is owed. */
 void session_start_owing(struct session *session);
-/*
- * After a write: goes on with the list of rooms, and with reading, or closes it when its socket takes no more and it is
- * owed too much.
- */
+/* How many bytes an answer may take now; 0, or too few: session_start_owing comes first. */
+size_t session_answer_bytes_max(const struct session *session);
+/* After a write: goes on with the list of rooms, and with reading; and session_check_behind. */
 void session_check_owed(struct session *session);
+/* Of one that is held: falls behind when it is owed too much, or for too long. */
+void session_check_behind(struct session *session);
 /*
- * Sets, or with 0 takes off, the time by which a kept partial frame must be whole (engine->partial), or a lingering
- * session gone (engine->lingering).
+ * It is owed too much: skips from now on, where its room says so and it can be told, or is closed as slow. So is who has
+ * been skipping for skip_max, or is owed too much nonetheless. When many fall behind at once, nothing happens yet: it is
+ * looked at again within a few milliseconds.
  */
-void session_set_deadline(struct session *session, struct list *list, uint64_t deadline_ns);
-/* Timer callbacks of the engine. */
-void session_check_deadlines(struct timer *timer, uint64_t now_ns);
+void session_fall_behind(struct session *session);
+/* At the end of each flush: some more may fall behind until the next one is over. */
+void session_allow_drops(struct engine *engine);
+/* Has read all that it was left, and has not been told so lately: what it missed may be told. */
+bool session_may_resync(const struct session *session);
+/* In phase 2, of a session on engine->resyncing: is told what it has missed, and its content tells it how things are. */
+void session_resync(struct session *session);
+/* It leaves the room: if it skips, it is told what it has missed, and skips no more. */
+void session_stop_skipping(struct session *session);
+/* Timer callback of the engine. */
 void session_check_blocked(struct timer *timer, uint64_t now_ns);
+
+/*
+ * Deadlines (session_deadline.c; engine.h says what each is for). One at a time: a new one takes the place of the one
+ * before. SESSION_NO_DEADLINE takes it off; of a client that has said C_HELLO it is looked after now and then
+ * (SESSION_QUIET) instead.
+ */
+void session_set_deadline(struct session *session, enum session_deadline deadline);
+/* Something has come from it. */
+void session_on_heard(struct session *session);
+/* Timer callback of the engine. */
+void session_check_deadlines(struct timer *timer, uint64_t now_ns);
+
+/* The limits of the engine have changed: nobody has more time left than it would be given now. */
+void session_shorten_deadlines(struct engine *engine);
+
+/*
+ * Floods and nonsense (session_rate.c). A new session may send as much at once as the server allows.
+ */
+void session_fill_buckets(struct session *session);
+/* Whether a frame of `bytes` may pass; if not it is counted, and the client is warned, or kicked, when there were many. */
+bool session_admit_frame(struct session *session, uint32_t bytes);
+/* What it is held to now: its room's, where that is tighter. */
+const struct input_limits *session_input_limits(const struct session *session);
+/*
+ * A packet that does not parse (ROOMD_CLOSE_MALFORMED), or is not allowed now (ROOMD_CLOSE_STATE): S_ERROR, or when
+ * there were too many of late, the end.
+ */
+void session_strike(struct session *session, enum roomd_close_reason reason);
 
 /* Input (session_input.c): the socket is ready; and what was kept while the session was paused. */
 void session_on_ready(struct source *source, uint32_t events);
 void session_run_resumable(struct engine *engine);
+/* Why a session is closed whose connection has failed with that -errno. */
+enum roomd_close_reason session_reason_of_errno(int error);
 
 #endif

@@ -14,16 +14,20 @@
 #include "wire/control.h"
 #include "wire/frame.h"
 
+/* The longest ticket takes far less. */
+enum { UNKNOWN_FRAME_BYTES_MAX = 8192 };
+
 static void session_take_hello(struct session *session, const struct control *control)
 {
     struct engine *engine = session->engine;
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
     if (session->has_hello) {
-        session_close(session, ROOMD_CLOSE_STATE, NULL);
+        session_strike(session, ROOMD_CLOSE_STATE);
         return;
     }
     session->has_hello = true;
+    session_set_deadline(session, SESSION_NO_DEADLINE);
     if (control->hello.version != ROOMD_WIRE_VERSION) {
         session_close(session, ROOMD_CLOSE_VERSION, NULL);
         return;
@@ -89,7 +93,7 @@ static void session_take_control(struct session *session, const struct frame *fr
     struct control control;
 
     if (frame->id != ROOMD_C_HELLO && !session->has_hello) {
-        session_close(session, ROOMD_CLOSE_STATE, NULL);
+        session_strike(session, ROOMD_CLOSE_STATE);
         return;
     }
 
@@ -100,7 +104,7 @@ static void session_take_control(struct session *session, const struct frame *fr
         return;
     }
     if (rc < 0) {
-        session_close(session, ROOMD_CLOSE_MALFORMED, NULL);
+        session_strike(session, ROOMD_CLOSE_MALFORMED);
         return;
     }
     switch (control.id) {
@@ -121,6 +125,8 @@ static void session_take_control(struct session *session, const struct frame *fr
         break;
     case ROOMD_C_PING:
         session_take_ping(session, &control);
+        break;
+    case ROOMD_C_PONG: /* that something has come is all that it says */
         break;
     case ROOMD_C_CREATE:
         session_take_create(session, &control);
@@ -162,10 +168,65 @@ static bool session_take_frame(struct session *session, const struct frame *fram
     return true;
 }
 
+/*
+ * It is dealt with once: what is more than the client may send is thrown away, and what has passed and must wait has paid.
+ * False: it waits.
+ */
+static bool session_deal_with_frame(struct session *session, const struct frame *frame)
+{
+    uint32_t bytes = ROOMD_FRAME_HEADER_BYTES + (uint32_t)frame->payload_bytes;
+
+    session->is_admitted = session->is_admitted || session_admit_frame(session, bytes);
+    if (session->is_admitted && !session_take_frame(session, frame)) {
+        return false;
+    }
+    session->is_admitted = false;
+    session->has_begun = true;
+    return true;
+}
+
+/*
+ * The deadline is for one frame: more bytes of it do not move it, and while we keep the client waiting it rests. Before
+ * C_HELLO, when no room has taken the client, one deadline is for all that comes.
+ */
+static void session_watch_frame(struct session *session, bool has_part, bool has_taken)
+{
+    if (session->deadline == SESSION_HELLO) {
+        return;
+    }
+    if (has_part && !session->is_paused) {
+        if (has_taken || session->deadline != SESSION_PARTIAL) {
+            session_set_deadline(session, SESSION_PARTIAL);
+        }
+    } else if (session->deadline == SESSION_PARTIAL) {
+        session_set_deadline(session, SESSION_NO_DEADLINE);
+    }
+}
+
+/* Who has yet to show a ticket needs no longer frames for that, and may be anybody. */
+static uint32_t session_frame_bytes_max(const struct session *session)
+{
+    uint32_t bytes_max = session->engine->limits.frame_bytes_max;
+
+    return session->awaits_ticket && bytes_max > UNKNOWN_FRAME_BYTES_MAX ? UNKNOWN_FRAME_BYTES_MAX
+                                                                         : bytes_max;
+}
+
+/* False: there is no memory for it, or it was this session that had to go for it. */
+static bool session_keep(struct session *session, const uint8_t *bytes, size_t size)
+{
+    struct engine *engine = session->engine;
+    int rc;
+
+    do {
+        rc = conn_keep(&session->conn, &engine->net, bytes, size);
+    } while (rc < 0 && engine_on_no_memory(engine) && !session->is_ended);
+    return rc == 0;
+}
+
 /* Bytes of the peer, whole frames and perhaps the beginning of one. They are good until the next read. */
 static void session_input(struct session *session, const uint8_t *data, size_t size)
 {
-    struct engine *engine = session->engine;
     struct frame_cursor cursor = {.data = data, .size = size};
     bool is_ready = session->has_begun || session_take_first_bytes(session, &cursor);
     enum frame_result result = is_ready ? FRAME_OK : FRAME_MORE;
@@ -174,9 +235,8 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
     while (result == FRAME_OK && !session->is_paused && session->close_reason == ROOMD_CLOSE_NONE) {
         struct frame frame;
 
-        result = frame_next(&cursor, engine->limits.frame_bytes_max, &frame);
-        if (result == FRAME_OK && session_take_frame(session, &frame)) {
-            session->has_begun = true;
+        result = frame_next(&cursor, session_frame_bytes_max(session), &frame);
+        if (result == FRAME_OK && session_deal_with_frame(session, &frame)) {
             taken = cursor.pos;
         }
     }
@@ -186,19 +246,14 @@ static void session_input(struct session *session, const uint8_t *data, size_t s
     if (session->close_reason != ROOMD_CLOSE_NONE) {
         return;
     }
-    if (taken < size && conn_keep(&session->conn, &engine->net, data + taken, size - taken) < 0) {
+
+    size_t left = size - taken;
+
+    if (left > 0 && !session_keep(session, data + taken, left)) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
         return;
     }
-    /*
-     * The deadline is for one frame: more bytes of it do not move it, and while we keep the client waiting it
-     * rests.
-     */
-    if (session->is_paused || taken == size) {
-        session_set_deadline(session, NULL, 0);
-    } else if (taken > 0 || !list_is_linked(&session->deadline_link)) {
-        session_set_deadline(session, &engine->partial, engine->now_ns + engine->limits.frame_timeout_ns);
-    }
+    session_watch_frame(session, left > 0, taken > 0);
 }
 
 /* What a kicked client still sends is read and thrown away, so that the close does not become a reset. */
@@ -211,17 +266,31 @@ static void session_discard_input(struct session *session, bool has_hung_up)
     }
 }
 
+enum roomd_close_reason session_reason_of_errno(int error)
+{
+    switch (error) {
+    case -ECONNRESET:
+    case -EPIPE:
+        return ROOMD_CLOSE_RESET;
+    case -ETIMEDOUT: /* TCP_USER_TIMEOUT, or keep-alive */
+        return ROOMD_CLOSE_TIMEOUT;
+    default:
+        return ROOMD_CLOSE_IO_ERROR;
+    }
+}
+
 static void session_read(struct session *session, bool has_hung_up)
 {
     struct net *net = &session->engine->net;
     ssize_t got = conn_read(&session->conn, net);
 
     if (got > 0) {
+        session_on_heard(session);
         session_input(session, net->scratch, (size_t)got);
     } else if (got == 0) {
         session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL);
     } else if (got != -EAGAIN) {
-        session_close(session, got == -ECONNRESET ? ROOMD_CLOSE_RESET : ROOMD_CLOSE_IO_ERROR, NULL);
+        session_close(session, session_reason_of_errno((int)got), NULL);
     } else if (has_hung_up) {
         session_close(session, ROOMD_CLOSE_RESET, NULL);
     }

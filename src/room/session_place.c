@@ -17,7 +17,7 @@ static void session_hold(struct session *session)
 {
     session_pause(session);
     list_remove(&session->wait_link);
-    session_set_deadline(session, NULL, 0);
+    session_set_deadline(session, SESSION_NO_DEADLINE);
 }
 
 static void session_start_leaving(struct session *session, enum roomd_leave_reason reason)
@@ -139,6 +139,9 @@ static enum roomd_error make_room(struct engine *engine, const struct room_reque
     }
     if (!lobby_has_place(&engine->lobby, template)) {
         return ROOMD_ERROR_TOO_MANY_ROOMS;
+    }
+    if (memory_pressure_refuses(&engine->pressure)) {
+        return ROOMD_ERROR_NO_MEMORY;
     }
     switch (lobby_create(engine, template->name, request->name, out)) {
     case 0:

@@ -127,6 +127,7 @@ void session_blame_source(struct session *session, enum roomd_close_reason reaso
     case ROOMD_CLOSE_FRAME_SIZE:
     case ROOMD_CLOSE_MALFORMED:
     case ROOMD_CLOSE_STATE:
+    case ROOMD_CLOSE_FLOOD:
         offence = SOURCE_OFFENCE_KICK;
         break;
     case ROOMD_CLOSE_VERSION:
@@ -134,6 +135,7 @@ void session_blame_source(struct session *session, enum roomd_close_reason reaso
         offence = SOURCE_OFFENCE_HELLO;
         break;
     case ROOMD_CLOSE_FRAME_TIMEOUT:
+    case ROOMD_CLOSE_HELLO_TIMEOUT:
         offence = SOURCE_OFFENCE_TIMEOUT;
         break;
     default:

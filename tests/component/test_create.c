@@ -41,23 +41,13 @@ static void watch_opens(struct fixture *fixture)
     fixture_set_template(fixture, &template);
 }
 
-static struct player *enter_the_house(struct fixture *fixture)
-{
-    struct player *player = fixture_connect(fixture);
-
-    player_hello(player);
-    fixture_settle(fixture);
-    player_expect_welcome(player);
-    return player;
-}
-
 static void no_content_is_opened_while_input_is_read(void **state)
 {
     struct fixture *fixture = *state;
     struct player *one;
 
     watch_opens(fixture);
-    one = enter_the_house(fixture);
+    one = fixture_welcome(fixture);
     player_create(one, "dungeon", "deep");
     fixture_read(fixture);
     fixture_check_places(fixture);
@@ -118,7 +108,7 @@ static void who_asks_for_the_same_room_gets_the_same_room(void **state)
 
     watch_opens(fixture);
     for (int i = 0; i < 5; i++) {
-        players[i] = enter_the_house(fixture);
+        players[i] = fixture_welcome(fixture);
     }
     for (int i = 0; i < 5; i++) {
         player_create(players[i], "dungeon", "deep");
@@ -139,8 +129,8 @@ static void while_one_takes_long_the_others_get_their_turn(void **state)
     struct player *two;
 
     watch_opens(fixture);
-    one = enter_the_house(fixture);
-    two = enter_the_house(fixture);
+    one = fixture_welcome(fixture);
+    two = fixture_welcome(fixture);
     player_create(one, "dungeon", "deep");
     player_create(two, "dungeon", "deeper");
     fixture_read(fixture);
@@ -166,7 +156,7 @@ static void who_is_closed_while_it_waits_is_forgotten(void **state)
 
     watch_opens(fixture);
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        struct player *one = enter_the_house(fixture);
+        struct player *one = fixture_welcome(fixture);
 
         player_create(one, "dungeon", "deep");
         fixture_read(fixture);
@@ -273,7 +263,7 @@ static int cost_the_connection(const struct roomd_host *host, struct roomd_room 
 {
     (void)host;
     (void)room;
-    session_close(slots_find(&house->engine.sessions, victim), ROOMD_CLOSE_SLOW, NULL);
+    session_close(slots_find(&house->engine.sessions, victim), ROOMD_CLOSE_NO_MEMORY, NULL);
     return 0;
 }
 
@@ -284,7 +274,7 @@ static void who_is_closed_by_what_it_asked_for_is_gone(void **state)
     struct player *one;
 
     watch_opens(fixture);
-    one = enter_the_house(fixture);
+    one = fixture_welcome(fixture);
     victim = one->session;
     on_open = cost_the_connection;
     player_create(one, "dungeon", "deep");
@@ -309,7 +299,7 @@ static void the_end_of_the_engine_forgets_those_who_wait(void **state)
 
     (void)state;
     watch_opens(fixture);
-    one = enter_the_house(fixture);
+    one = fixture_welcome(fixture);
     player_create(one, "dungeon", "deep");
     fixture_read(fixture);
     assert_false(list_is_empty(&fixture->engine.creating));

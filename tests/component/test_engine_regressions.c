@@ -42,12 +42,9 @@ static void say_goodbye(struct stage *stage, uint64_t session, enum roomd_leave_
 static void who_never_said_hello_and_was_moved_waited_for_the_next_rooms_words(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
+    struct room *room = fixture_autojoin_room(fixture, "room");
     struct player *one;
 
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "room", &options);
     fixture_room(fixture, "other", NULL);
     one = fixture_connect(fixture);
     fixture_settle(fixture);

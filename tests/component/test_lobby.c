@@ -17,22 +17,12 @@ static void expect_error(struct fixture *fixture, struct player *player, enum ro
     player_expect_nothing(player);
 }
 
-static struct player *enter_the_house(struct fixture *fixture)
-{
-    struct player *player = fixture_connect(fixture);
-
-    player_hello(player);
-    fixture_settle(fixture);
-    player_expect_welcome(player);
-    return player;
-}
-
 static void who_makes_a_room_is_in_it(void **state)
 {
     struct fixture *fixture = *state;
     struct room_template template = fixture_template("dungeon");
-    struct player *one = enter_the_house(fixture);
-    struct player *two = enter_the_house(fixture);
+    struct player *one = fixture_welcome(fixture);
+    struct player *two = fixture_welcome(fixture);
 
     fixture_set_template(fixture, &template);
     player_create(one, "dungeon", "party of one");
@@ -172,7 +162,7 @@ static void a_name_of_the_longest_kind_can_be_made(void **state)
 {
     struct fixture *fixture = *state;
     struct room_template template = fixture_template("dungeon");
-    struct player *one = enter_the_house(fixture);
+    struct player *one = fixture_welcome(fixture);
     char name[ROOMD_NAME_BYTES_MAX + 1];
 
     memset(name, '"', ROOMD_NAME_BYTES_MAX); /* in the log each of them takes two */
@@ -209,7 +199,7 @@ static void an_empty_room_that_is_joined_begins_to_wait_anew(void **state)
 {
     struct fixture *fixture = *state;
     struct room_template template = fixture_template("dungeon");
-    struct player *one = enter_the_house(fixture);
+    struct player *one = fixture_welcome(fixture);
 
     fixture_set_template(fixture, &template);
     fixture_make_room(fixture, "dungeon", "deep");
@@ -310,7 +300,7 @@ static void a_locked_room_takes_nobody(void **state)
 {
     struct fixture *fixture = *state;
     struct room_template template = fixture_template("dungeon");
-    struct player *one = enter_the_house(fixture);
+    struct player *one = fixture_welcome(fixture);
     struct room *room;
     int is_locked = 1;
 
@@ -321,7 +311,7 @@ static void a_locked_room_takes_nobody(void **state)
     stage_run(fixture, room, lock_the_room, &is_locked);
     player_expect_joined(one, "deep");
 
-    struct player *two = enter_the_house(fixture);
+    struct player *two = fixture_welcome(fixture);
 
     player_join(two, "deep");
     expect_error(fixture, two, ROOMD_ERROR_ROOM_LOCKED);
@@ -337,11 +327,8 @@ static void a_locked_room_takes_nobody(void **state)
 static void a_locked_autojoin_room_turns_newcomers_away(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
+    struct room *room = fixture_autojoin_room(fixture, "town");
 
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "town", &options);
     room->is_locked = true;
 
     struct player *one = fixture_connect(fixture);

@@ -35,22 +35,10 @@ static int run_move(struct fixture *fixture, struct room *from, const struct pla
     return move.result;
 }
 
-static void check_turn(struct fixture *fixture)
-{
-    fixture_read(fixture);
-    fixture_check_places(fixture);
-    fixture_play(fixture);
-    fixture_check_places(fixture);
-    fixture_flush(fixture);
-    fixture_check_places(fixture);
-    fixture_reap(fixture);
-    fixture_check_places(fixture);
-}
-
 static void settle(struct fixture *fixture)
 {
     for (int i = 0; i < 5; i++) {
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
     }
     fixture_settle(fixture);
 }
@@ -399,7 +387,7 @@ static void half_a_frame_waits_for_the_move(void **state)
     assert_false(list_is_linked(&session->deadline_link));
     for (int i = 0; i < 3; i++) {
         fake_clock_advance(fixture->engine.limits.frame_timeout_ns);
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
     }
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_FRAME_TIMEOUT], 0);
     here->options.jobs_per_turn = 10;
@@ -410,35 +398,50 @@ static void half_a_frame_waits_for_the_move(void **state)
     stage_expect_notes(stage_of(there), "enter 1; packet 1 100 rest; ");
 }
 
+/* Who has answers to read before it is read from again, and has sent a packet behind what it asked. */
+static struct player *enter_owing(struct fixture *fixture, struct room *room)
+{
+    static const uint8_t note[32 * 1024];
+    struct player *player = fixture_enter_narrow(fixture, room->name, 4096);
+    const struct session *session = fixture_session(fixture, player);
+
+    assert_int_equal(room_send(room, player->session, NOTE, note, sizeof(note), ROOMD_URGENT), 0);
+    fixture_settle(fixture);
+    assert_true(session->conn.is_blocked);
+    player_ask_for_rooms(player);
+    player_say(player, NOTE, "behind");
+    fixture_settle(fixture);
+    assert_true(session->is_owing);
+    return player;
+}
+
+static void read_all(struct fixture *fixture, struct player *player)
+{
+    struct frame frame;
+
+    for (int i = 0; i < 50; i++) {
+        while (player_next(player, &frame)) {
+        }
+        fixture_turn_checked(fixture);
+    }
+}
+
 /* It has answers to read before it is read from again, and is moved meanwhile: both must hold it. */
 static void who_has_answers_to_read_is_not_read_from_for_having_moved(void **state)
 {
     struct fixture *fixture = *state;
     struct room *here = fixture_room(fixture, "here", NULL);
     struct room *there = fixture_room(fixture, "there", NULL);
-    struct player *one = fixture_enter_narrow(fixture, "here", 4096);
-    struct session *session = fixture_session(fixture, one);
-    static uint8_t note[32 * 1024];
-    struct frame frame;
+    struct player *one = enter_owing(fixture, here);
+    const struct session *session = fixture_session(fixture, one);
 
-    assert_int_equal(room_send(here, one->session, NOTE, note, sizeof(note), ROOMD_URGENT), 0);
-    fixture_settle(fixture);
-    assert_true(session->conn.is_blocked);
-    player_ask_for_rooms(one);
-    player_say(one, NOTE, "behind");
-    fixture_settle(fixture);
-    assert_true(session->is_owing);
     assert_int_equal(run_move(fixture, here, one, "there"), 0);
     settle(fixture);
     assert_int_equal(session->place, SESSION_IN_ROOM);
     assert_ptr_equal(session->room, there);
     assert_true(session->is_owing && session->is_paused);
     stage_expect_notes(stage_of(there), "enter 1; ");
-    for (int i = 0; i < 50; i++) {
-        while (player_next(one, &frame)) {
-        }
-        check_turn(fixture);
-    }
+    read_all(fixture, one);
     assert_false(session->is_paused);
     stage_expect_notes(stage_of(there), "packet 1 100 behind; ");
 }
@@ -449,24 +452,12 @@ static void who_has_read_its_answers_on_the_way_goes_on_there(void **state)
     struct fixture *fixture = *state;
     struct room *here = fixture_room(fixture, "here", NULL);
     struct room *there = fixture_room(fixture, "there", NULL);
-    struct player *one = fixture_enter_narrow(fixture, "here", 4096);
+    struct player *one = enter_owing(fixture, here);
     struct session *session = fixture_session(fixture, one);
-    static uint8_t note[32 * 1024];
-    struct frame frame;
 
-    assert_int_equal(room_send(here, one->session, NOTE, note, sizeof(note), ROOMD_URGENT), 0);
-    fixture_settle(fixture);
-    player_ask_for_rooms(one);
-    player_say(one, NOTE, "behind");
-    fixture_settle(fixture);
-    assert_true(session->is_owing);
     here->options.jobs_per_turn = 0;
     assert_int_equal(session_move(session, there, NULL, 0), 0);
-    for (int i = 0; i < 50; i++) {
-        while (player_next(one, &frame)) {
-        }
-        check_turn(fixture);
-    }
+    read_all(fixture, one);
     assert_false(session->is_owing);
     assert_int_equal(session->place, SESSION_LEAVING);
     here->options.jobs_per_turn = 10;

@@ -350,18 +350,6 @@ static void check_at_rest(void)
     }
 }
 
-static void check_turn(void)
-{
-    fixture_read(house);
-    fixture_check_places(house);
-    fixture_play(house);
-    fixture_check_places(house);
-    fixture_flush(house);
-    fixture_check_places(house);
-    fixture_reap(house);
-    fixture_check_places(house);
-}
-
 static void random_turn(void)
 {
     struct lobby *lobby = &house->engine.lobby;
@@ -381,7 +369,7 @@ static void random_turn(void)
     }
     lobby->autojoin = draw(2) == 0 ? fixture_find_room(house, names[draw(NAMES)]) : NULL;
     fake_clock_advance(draw(50) * NS_PER_MS);
-    check_turn();
+    fixture_turn_checked(house);
 }
 
 static void run_seed(uint64_t seed)

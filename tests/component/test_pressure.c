@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/report.h"
+#include "wire/control.h"
 
 enum { NOTE = 100 };
 
@@ -164,13 +165,20 @@ static void a_waiting_sender_may_go(void **state)
     }
 }
 
-/* Broadcasts to a reader that stopped and one that reads, until the first is gone or the tries are over. */
+static bool is_open(struct fixture *fixture, const struct player *player)
+{
+    const struct session *session = fixture_session(fixture, player);
+
+    return session != NULL && session->close_reason == ROOMD_CLOSE_NONE;
+}
+
+/* Broadcasts to a reader that stopped and one that reads, until the first is closed or the tries are over. */
 static uint32_t broadcast_until_gone(struct fixture *fixture, struct room *room, struct player *slow,
                                      struct player *quick, uint32_t tries)
 {
     uint32_t sent = 0;
 
-    while (sent < tries && fixture_session(fixture, slow) != NULL) {
+    while (sent < tries && is_open(fixture, slow)) {
         roomd_put_u32(payload, sent++);
         assert_int_equal(room_broadcast(room, NOTE, payload, 1000, 0), 0);
         fixture_tick(fixture, room);
@@ -185,18 +193,27 @@ static uint32_t broadcast_until_gone(struct fixture *fixture, struct room *room,
     return sent;
 }
 
-/* A slow reader is not told: it would not read it. What the kernel had taken arrives, then the end. */
-static void expect_gone_as_slow(struct fixture *fixture, struct player *slow)
+/* If it reads after all: what the kernel had taken arrives, then why, then the end. */
+static void expect_told_that_it_is_slow(struct fixture *fixture, struct player *slow)
 {
-    struct frame frame;
+    struct control_server control;
+    struct frame frame = {.id = NOTE};
 
-    assert_null(fixture_session(fixture, slow));
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 1);
     assert_int_equal(fixture_log_count("reason=slow"), 1);
-    while (player_next(slow, &frame)) {
-        assert_int_equal(frame.id, NOTE);
+    assert_in_range(fixture->engine.net.gather.blocks.used, 0, 1); /* of S_KICK, unless that has gone out */
+    for (int i = 0; i < 100 && frame.id == NOTE; i++) {
+        while (frame.id == NOTE && player_next(slow, &frame)) {
+        }
+        fixture_settle(fixture);
     }
-    assert_true(slow->is_ended);
+    assert_int_equal(frame.id, ROOMD_S_KICK);
+    assert_int_equal(control_decode_server(&frame, &control), 0);
+    assert_int_equal(control.kick.reason, ROOMD_CLOSE_SLOW);
+    player_expect_end(slow);
+    player_hang_up(slow);
+    fixture_settle(fixture);
+    assert_null(fixture_session(fixture, slow));
     assert_int_equal(fixture->engine.net.gather.blocks.used, 0);
 }
 
@@ -216,7 +233,7 @@ static void a_reader_that_stopped_is_bounded_in_bytes(void **state)
 
     sent = broadcast_until_gone(fixture, room, slow, quick, 500);
     assert_in_range(sent, 64, 64 + 16); /* what it may be owed, and what its kernel took */
-    expect_gone_as_slow(fixture, slow);
+    expect_told_that_it_is_slow(fixture, slow);
 }
 
 static void a_reader_that_stopped_is_bounded_in_slices(void **state)
@@ -233,7 +250,7 @@ static void a_reader_that_stopped_is_bounded_in_slices(void **state)
     struct player *quick = fixture_enter(fixture, "room");
     uint32_t turns = 0;
 
-    for (; turns < 500 && fixture_session(fixture, slow) != NULL; turns++) {
+    for (; turns < 500 && is_open(fixture, slow); turns++) {
         room_broadcast(room, NOTE, payload, 400, 0);
         room_send(room, slow->session, NOTE, payload, 100, 0); /* what differs from all others' is a slice */
         fixture_tick(fixture, room);
@@ -241,7 +258,7 @@ static void a_reader_that_stopped_is_bounded_in_slices(void **state)
         player_receive(quick, SIZE_MAX);
     }
     assert_in_range(turns, 8, 40);
-    expect_gone_as_slow(fixture, slow);
+    expect_told_that_it_is_slow(fixture, slow);
 }
 
 static void a_reader_that_stopped_is_bounded_in_age(void **state)
@@ -254,10 +271,10 @@ static void a_reader_that_stopped_is_bounded_in_age(void **state)
 
     /* 10 s at four ticks a second, once its kernel was full. */
     assert_in_range(sent, 40, 40 + 16);
-    expect_gone_as_slow(fixture, slow);
+    expect_told_that_it_is_slow(fixture, slow);
 }
 
-/* Also when nothing more is said in its room, or it has left that: somebody looks once a second. */
+/* Also when nothing more is said in its room, or it has left that: somebody looks. It has no time to linger. */
 static void a_reader_that_stopped_is_found_in_a_quiet_room(void **state)
 {
     struct fixture *fixture = *state;
@@ -273,12 +290,12 @@ static void a_reader_that_stopped_is_found_in_a_quiet_room(void **state)
             fixture_settle(fixture);
             assert_int_equal(room->member_count, 0);
         }
-        for (int i = 0; i < 9; i++) {
-            fixture_advance(fixture, NS_PER_S);
+        for (int i = 0; i < 99; i++) {
+            fixture_advance(fixture, 100 * NS_PER_MS);
         }
-        assert_non_null(fixture_session(fixture, slow));
-        for (int i = 0; i < 3; i++) {
-            fixture_advance(fixture, NS_PER_S);
+        assert_true(is_open(fixture, slow));
+        for (int i = 0; i < 10; i++) { /* the second since its limit */
+            fixture_advance(fixture, 100 * NS_PER_MS);
         }
         assert_null(fixture_session(fixture, slow));
         assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], leaves + 1);
@@ -355,7 +372,6 @@ static void when_memory_runs_out_the_reader_that_pins_it_goes(void **state)
     struct engine_limits limits = fixture_limits();
     struct fixture *fixture;
     struct room *room;
-    uint32_t refused = 0;
 
     (void)state;
     limits.chunk_memory_bytes_max = 1024 * 1024;
@@ -368,22 +384,18 @@ static void when_memory_runs_out_the_reader_that_pins_it_goes(void **state)
 
     for (uint32_t i = 0; i < TICKS; i++) {
         roomd_put_u32(payload, i);
-        if (room_broadcast(room, NOTE, payload, BYTES, 0) < 0) {
-            assert_int_equal(refused++, 0); /* the next one finds what that one was refused for */
-            fixture_settle(fixture);
-            assert_null(fixture_session(fixture, slow));
-            continue;
-        }
+        assert_int_equal(room_broadcast(room, NOTE, payload, BYTES, 0), 0);
         fixture_tick(fixture, room);
         player_expect(quick, NOTE, payload, BYTES);
     }
-    assert_int_equal(refused, 1);
+    assert_null(fixture_session(fixture, slow));
     player_expect_nothing(quick);
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_SLOW], 1);
     assert_int_equal(fixture->engine.stats.closes[ROOMD_CLOSE_NO_MEMORY], 0);
     assert_int_equal(fixture_log_count("event=no_memory"), 1);
     report_stats(&fixture->engine);
-    assert_int_equal(fixture_log_count(" memory_refused=1 "), 1);
+    assert_int_equal(fixture_log_count(" memory_refused=0 "), 1);
+    assert_int_equal(fixture_log_count(" shed=1 "), 1);
     fixture_close(fixture);
 }
 
@@ -391,14 +403,16 @@ static void when_memory_runs_out_the_reader_that_pins_it_goes(void **state)
 static void a_reader_in_no_room_is_bounded(void **state)
 {
     struct fixture *fixture = *state;
-    struct player *one = fixture_connect_narrow(fixture, 1);
+    struct player *one;
     uint8_t ping[ROOMD_FRAME_HEADER_BYTES + 8];
     uint32_t asked = 0;
 
+    fixture_room(fixture, "room", NULL);
+    one = fixture_enter_narrow(fixture, "room", 1); /* who has never been in one: test_newcomers.c */
+    player_leave(one);
     frame_put_header(ping, ROOMD_C_PING, 8);
     memset(ping + ROOMD_FRAME_HEADER_BYTES, 7, 8);
-    player_hello(one);
-    for (; asked < 20000 && fixture_session(fixture, one) != NULL; asked++) {
+    for (; asked < 20000 && is_open(fixture, one); asked++) {
         player_send_bytes(one, ping, sizeof(ping));
         fixture_settle(fixture);
     }

@@ -214,15 +214,42 @@ static void what_contents_count_is_in_the_log(void **state)
     assert_int_equal(found, 0); /* one too many */
 }
 
+/* What is counted of floods, nonsense, silence and slow readers, each under its name. */
+static void each_count_has_its_name(void **state)
+{
+    static const char *const names[] = {"packets_flooded", "bytes_flooded",   "flood_warnings",
+                                        "pings",           "flushes_paced",   "skips",
+                                        "resyncs",         "packets_skipped", "strikes"};
+    struct fixture *fixture = *state;
+    struct engine_stats *stats = &fixture->engine.stats;
+    uint32_t found;
+
+    stats->packets_flooded = 1001;
+    stats->bytes_flooded = 1002;
+    stats->flood_warnings = 1003;
+    stats->pings = 1004;
+    stats->flushes_paced = 1005;
+    stats->skips = 1006;
+    stats->resyncs = 1007;
+    fixture->engine.net.gather.skipped = 1008;
+    stats->strikes[ROOMD_CLOSE_MALFORMED] = 9;
+    stats->strikes[ROOMD_CLOSE_STATE] = 1000;
+    report_stats(&fixture->engine);
+    check_lines();
+    for (uint64_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(counter_in_log(names[i], &found), 1001 + i);
+        assert_int_equal(found, 1);
+    }
+}
+
 #define REPORT_TEST(function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REPORT_TEST(a_rooms_name_forges_no_line),
-        cmocka_unit_test(a_word_is_quoted_when_it_must_be),
-        REPORT_TEST(no_line_without_counters),
-        REPORT_TEST(what_contents_count_is_in_the_log),
+        REPORT_TEST(a_rooms_name_forges_no_line), cmocka_unit_test(a_word_is_quoted_when_it_must_be),
+        REPORT_TEST(no_line_without_counters),    REPORT_TEST(what_contents_count_is_in_the_log),
+        REPORT_TEST(each_count_has_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

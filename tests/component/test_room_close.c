@@ -19,25 +19,6 @@ static struct room *make_room(struct fixture *fixture, const char *name)
     return fixture_make_room(fixture, "room", name);
 }
 
-static void check_turn(struct fixture *fixture)
-{
-    fixture_read(fixture);
-    fixture_check_places(fixture);
-    fixture_play(fixture);
-    fixture_check_places(fixture);
-    fixture_flush(fixture);
-    fixture_check_places(fixture);
-    fixture_reap(fixture);
-    fixture_check_places(fixture);
-}
-
-static void expect_gone(struct fixture *fixture, uint32_t closed_before)
-{
-    assert_true(list_is_empty(&fixture->engine.closing));
-    assert_int_equal(stage_closed_count(), closed_before + 1);
-    fixture_check_places(fixture);
-}
-
 static uint32_t close_in;
 
 static void close_here(struct stage *stage, uint32_t where)
@@ -111,9 +92,9 @@ static void a_room_may_close_itself_from_any_callback(void **state)
         } else if (close_in == CLOSE_IN_JOB) {
             stage_run_play(fixture, room, close_in_job, NULL);
         }
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
         fixture_settle(fixture);
-        expect_gone(fixture, closed);
+        fixture_expect_room_gone(fixture, closed);
         assert_int_equal(leaves, 2);
         assert_int_equal(last_reason, ROOMD_LEAVE_ROOM_CLOSED);
         player_expect_left(one, ROOMD_LEAVE_ROOM_CLOSED);
@@ -230,7 +211,7 @@ static void a_room_may_close_another(void **state)
     stage_of(room)->on_enter = close_the_other;
     fixture_enter(fixture, "room");
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     player_expect_left(two, ROOMD_LEAVE_ROOM_CLOSED);
 }
 

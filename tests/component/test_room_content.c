@@ -27,15 +27,10 @@ static void refuse_it(struct stage *stage, void *context)
 static void a_request_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
-    struct call call;
-
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "room", &options);
-
+    struct room *room = fixture_autojoin_room(fixture, "room");
     struct player *one = fixture_enter(fixture, "room");
     struct player *silent = fixture_connect(fixture);
+    struct call call;
 
     fixture_settle(fixture);
     call = (struct call){.session = one->session, .result = 1};

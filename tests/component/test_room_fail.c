@@ -271,13 +271,12 @@ static void its_name_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_is_closed_from_whichever_callback, fixture_setup,
-                                        fixture_teardown),
-        cmocka_unit_test_setup_teardown(nothing_but_leave_and_close_follows, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(the_other_rooms_play_on, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(a_guest_is_kicked, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(it_may_fail_as_it_opens, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(its_name_is_kept, fixture_setup, fixture_teardown),
+        FIXTURE_TEST(it_is_closed_from_whichever_callback),
+        FIXTURE_TEST(nothing_but_leave_and_close_follows),
+        FIXTURE_TEST(the_other_rooms_play_on),
+        FIXTURE_TEST(a_guest_is_kicked),
+        FIXTURE_TEST(it_may_fail_as_it_opens),
+        FIXTURE_TEST(its_name_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

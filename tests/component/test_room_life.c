@@ -29,25 +29,6 @@ static void retire_this(struct stage *stage, void *context)
     room_retire((struct room *)stage->room);
 }
 
-static void check_turn(struct fixture *fixture)
-{
-    fixture_read(fixture);
-    fixture_check_places(fixture);
-    fixture_play(fixture);
-    fixture_check_places(fixture);
-    fixture_flush(fixture);
-    fixture_check_places(fixture);
-    fixture_reap(fixture);
-    fixture_check_places(fixture);
-}
-
-static void expect_gone(struct fixture *fixture, uint32_t closed_before)
-{
-    assert_true(list_is_empty(&fixture->engine.closing));
-    assert_int_equal(stage_closed_count(), closed_before + 1);
-    fixture_check_places(fixture);
-}
-
 static void say_goodbye(struct stage *stage, uint64_t session, enum roomd_leave_reason reason)
 {
     last_reason = reason;
@@ -72,9 +53,9 @@ static void members_are_told_that_the_room_closes(void **state)
     assert_int_equal(fixture->engine.stats.rooms_retired, 1);
     fixture_check_places(fixture);
     for (int i = 0; i < 3; i++) {
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
     }
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_int_equal(leaves, 3);
     assert_int_equal(last_reason, ROOMD_LEAVE_ROOM_CLOSED);
     for (int i = 0; i < 3; i++) {
@@ -104,7 +85,7 @@ static void the_name_is_free_while_the_room_drains(void **state)
     assert_true(fresh->id > old_id);
     fixture_check_places(fixture);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_ptr_equal(fixture_find_room(fixture, "room"), fresh);
     player_expect_left(one, ROOMD_LEAVE_ROOM_CLOSED);
     player_join(one, "room");
@@ -128,9 +109,9 @@ static void who_is_entering_is_turned_away(void **state)
     assert_int_equal(fixture_session(fixture, one)->place, SESSION_ENTERING);
     room_retire(room);
     stage_expect_notes(stage_of(room), "");
-    check_turn(fixture);
+    fixture_turn_checked(fixture);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     player_expect_welcome(one);
     player_expect_error(one, ROOMD_ERROR_NO_SUCH_ROOM);
     player_expect_joined(one, "town");
@@ -150,13 +131,13 @@ static void who_is_on_the_way_from_another_room_is_turned_away(void **state)
     town->options.jobs_per_turn = 0; /* it takes its time to leave, and its seat is its own as long */
     room_retire(room);
     for (int i = 0; i < 3; i++) {
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
         assert_int_equal(room->seats, 1);
     }
     assert_int_equal(stage_closed_count(), closed);
     town->options.jobs_per_turn = 10;
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     player_expect_left(one, ROOMD_LEAVE_MOVED);
     player_expect_error(one, ROOMD_ERROR_NO_SUCH_ROOM);
     player_expect_nothing(one);
@@ -178,9 +159,9 @@ static void who_leaves_for_another_room_gets_there(void **state)
     player_join(one, "town");
     fixture_read(fixture);
     room_retire(room);
-    check_turn(fixture);
+    fixture_turn_checked(fixture);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     player_expect_left(one, ROOMD_LEAVE_MOVED);
     player_expect_joined(one, "town");
     player_expect_nothing(one);
@@ -202,22 +183,14 @@ static void who_hangs_up_meanwhile_is_waited_for(void **state)
     assert_false(list_is_empty(&fixture->engine.closing));
     assert_int_equal(stage_closed_count(), closed);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_null(fixture_session(fixture, one));
-}
-
-static struct room *open_autojoin(struct fixture *fixture)
-{
-    struct room_options options = fixture_room_options();
-
-    options.is_autojoin = true;
-    return fixture_room(fixture, "auto", &options);
 }
 
 static void who_never_said_hello_is_kicked(void **state)
 {
     struct fixture *fixture = *state;
-    struct room *room = open_autojoin(fixture);
+    struct room *room = fixture_autojoin_room(fixture, "auto");
     struct player *inside = fixture_connect(fixture);
     uint32_t closed = stage_closed_count();
     struct player *entering;
@@ -230,9 +203,9 @@ static void who_never_said_hello_is_kicked(void **state)
     assert_int_equal(fixture_session(fixture, entering)->place, SESSION_ENTERING);
     room_retire(room);
     assert_null(fixture->engine.lobby.autojoin);
-    check_turn(fixture);
+    fixture_turn_checked(fixture);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_int_equal(leaves, 1);
     assert_int_equal(last_reason, ROOMD_LEAVE_ROOM_CLOSED);
     player_expect_text(inside, NOTE, "before");
@@ -258,7 +231,7 @@ static void who_never_said_hello_and_is_on_the_way_is_kicked(void **state)
 {
     struct fixture *fixture = *state;
     struct room *room = make_room(fixture, "room");
-    struct room *first = open_autojoin(fixture);
+    struct room *first = fixture_autojoin_room(fixture, "auto");
     struct player *one = fixture_connect(fixture);
     uint32_t closed = stage_closed_count();
 
@@ -267,9 +240,9 @@ static void who_never_said_hello_and_is_on_the_way_is_kicked(void **state)
     stage_run_play(fixture, first, send_to_room, one);
     assert_ptr_equal(fixture_session(fixture, one)->next_room, room);
     room_retire(room);
-    check_turn(fixture);
+    fixture_turn_checked(fixture);
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     player_expect_kick(one, ROOMD_CLOSE_ROOM_CLOSED);
     assert_int_equal(first->seats, 0);
 }
@@ -321,7 +294,7 @@ static void what_was_said_before_the_room_closed_is_heard(void **state)
     fixture_play(fixture);
     player_say(one, NOTE, "3"); /* too late: it comes to nobody */
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_int_equal(packets, 2);
     assert_int_equal(jobs, 1);
     assert_int_equal(leaves, 1);
@@ -348,11 +321,11 @@ static void who_waits_for_the_queue_does_not_go_on_before_it_has_left(void **sta
     room_retire(room);
     assert_true(list_is_empty(&room->waiting));
     for (int i = 0; i < 20; i++) {
-        check_turn(fixture);
+        fixture_turn_checked(fixture);
         assert_true(session->place == SESSION_NOWHERE || session->conn.kept_bytes > 0);
     }
     fixture_settle(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
     assert_true(fixture->engine.stats.errors_sent > 30);
     assert_int_equal(fixture->engine.stats.errors_sent, fixture->engine.stats.packets_dropped);
 }
@@ -368,7 +341,7 @@ static void a_room_with_nobody_in_it_is_gone_with_the_turn(void **state)
     assert_int_equal(scheduler_timeout_ns(&fixture->engine, clock_now_ns()), 0);
     fixture_flush(fixture);
     fixture_reap(fixture);
-    expect_gone(fixture, closed);
+    fixture_expect_room_gone(fixture, closed);
 }
 
 int main(void)

@@ -34,13 +34,17 @@ static struct fixture *open_house(uint32_t rooms)
     return fixture;
 }
 
-static struct player *connect_narrow(struct fixture *fixture, int send_buffer_bytes)
+/* One that has been in a room, and is out again: those who have not are owed less (test_newcomers.c). */
+static struct player *visit_narrow(struct fixture *fixture, int send_buffer_bytes)
 {
-    struct player *player = fixture_connect_narrow(fixture, send_buffer_bytes);
+    char name[ROOMD_NAME_BYTES_MAX + 1];
+    struct player *player;
 
-    player_hello(player);
+    put_name(name, 1);
+    player = fixture_enter_narrow(fixture, name, send_buffer_bytes);
+    player_leave(player);
     fixture_settle(fixture);
-    player_expect_welcome(player);
+    player_expect_left(player, ROOMD_LEAVE_ASKED);
     return player;
 }
 
@@ -115,8 +119,8 @@ static uint32_t read_slowly(struct fixture *fixture, struct player *asker, struc
 static void a_list_that_outgrows_a_packet_comes_whole_to_a_slow_reader(void **state)
 {
     struct fixture *fixture = open_house(ROOMS);
-    struct player *asker = connect_narrow(fixture, NARROW);
-    struct player *bystander = connect_narrow(fixture, 0);
+    struct player *asker = visit_narrow(fixture, NARROW);
+    struct player *bystander = fixture_welcome(fixture);
     struct told *told = calloc(1, sizeof(*told));
     uint32_t owed_most;
 
@@ -143,8 +147,8 @@ static void a_list_that_outgrows_a_packet_comes_whole_to_a_slow_reader(void **st
 static void rooms_that_come_and_go_meanwhile_do_not_disturb_the_list(void **state)
 {
     struct fixture *fixture = open_house(ROOMS);
-    struct player *asker = connect_narrow(fixture, NARROW);
-    struct player *bystander = connect_narrow(fixture, 0);
+    struct player *asker = visit_narrow(fixture, NARROW);
+    struct player *bystander = fixture_welcome(fixture);
     struct told *told = calloc(1, sizeof(*told));
     char name[ROOMD_NAME_BYTES_MAX + 1];
 
@@ -179,7 +183,7 @@ static void rooms_that_come_and_go_meanwhile_do_not_disturb_the_list(void **stat
 static void a_list_whose_rest_has_gone_ends(void **state)
 {
     struct fixture *fixture = open_house(ROOMS);
-    struct player *asker = connect_narrow(fixture, NARROW);
+    struct player *asker = visit_narrow(fixture, NARROW);
     struct told *told = calloc(1, sizeof(*told));
 
     (void)state;
@@ -190,7 +194,7 @@ static void a_list_whose_rest_has_gone_ends(void **state)
     while (fixture->engine.lobby.count > 0) {
         room_retire(fixture->engine.lobby.rooms[fixture->engine.lobby.count - 1]);
     }
-    read_slowly(fixture, asker, connect_narrow(fixture, 0), told);
+    read_slowly(fixture, asker, fixture_welcome(fixture), told);
     assert_int_equal(told->pages, 1); /* no empty one behind it */
     assert_false(fixture_session(fixture, asker)->is_listing);
     free(told);
@@ -200,8 +204,8 @@ static void a_list_whose_rest_has_gone_ends(void **state)
 static void who_hangs_up_in_the_middle_of_the_list_leaves_nothing(void **state)
 {
     struct fixture *fixture = open_house(ROOMS);
-    struct player *gone = connect_narrow(fixture, NARROW);
-    struct player *kicked = connect_narrow(fixture, NARROW);
+    struct player *gone = visit_narrow(fixture, NARROW);
+    struct player *kicked = visit_narrow(fixture, NARROW);
 
     (void)state;
     player_ask_for_rooms(gone);
@@ -234,7 +238,7 @@ static void who_hangs_up_in_the_middle_of_the_list_leaves_nothing(void **state)
 static void a_list_that_fits_is_one_packet(void **state)
 {
     struct fixture *fixture = open_house(400); /* 400 * 81 bytes */
-    struct player *asker = connect_narrow(fixture, 0);
+    struct player *asker = visit_narrow(fixture, 0);
     struct told *told = calloc(1, sizeof(*told));
 
     (void)state;
@@ -251,7 +255,7 @@ static void a_list_that_fits_is_one_packet(void **state)
 static void a_house_without_rooms_says_so(void **state)
 {
     struct fixture *fixture = *state;
-    struct player *asker = connect_narrow(fixture, 0);
+    struct player *asker = fixture_welcome(fixture);
 
     player_ask_for_rooms(asker);
     fixture_settle(fixture);

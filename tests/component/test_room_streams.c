@@ -46,6 +46,15 @@ static void follow(struct room *room, const struct player *player, uint32_t numb
     assert_int_equal(room_stream_follow(room, player->session, number), 0);
 }
 
+/* Opens them too. */
+static void follow_new(struct room *room, const struct player *player, uint32_t from, uint32_t to)
+{
+    open_streams(room, from, to);
+    for (uint32_t number = from; number <= to; number++) {
+        follow(room, player, number);
+    }
+}
+
 static void unfollow(struct room *room, const struct player *player, uint32_t number)
 {
     assert_int_equal(room_stream_unfollow(room, player->session, number), 0);
@@ -213,10 +222,7 @@ static void nothing_overtakes_a_barrier(void **state)
     struct player *one = fixture_enter(fixture, "room");
     struct player *two = fixture_enter(fixture, "room");
 
-    open_streams(room, 1, 3);
-    for (uint32_t number = 1; number <= 3; number++) {
-        follow(room, one, number);
-    }
+    follow_new(room, one, 1, 3);
     follow(room, two, 2);
     room_barrier(room);
     append(room, 3, "c1");
@@ -243,9 +249,7 @@ static void keyed_states_keep_to_barriers(void **state)
     struct room *room = open_room(fixture);
     struct player *one = fixture_enter(fixture, "room");
 
-    open_streams(room, 1, 2);
-    follow(room, one, 1);
-    follow(room, one, 2);
+    follow_new(room, one, 1, 2);
     append_keyed(room, 2, 9, "x1");
     append_keyed(room, 2, 9, "x2");
     assert_int_equal(room->pending_bytes, 6);
@@ -264,9 +268,7 @@ static void what_is_urgent_takes_all_of_it_along(void **state)
     struct room *room = open_room(fixture);
     struct player *one = fixture_enter(fixture, "room");
 
-    open_streams(room, 1, 2);
-    follow(room, one, 1);
-    follow(room, one, 2);
+    follow_new(room, one, 1, 2);
     append(room, 1, "a");
     broadcast(room, "all");
     fixture_settle(fixture);
@@ -288,12 +290,10 @@ static void a_room_without_a_tick_flushes_every_turn(void **state)
     struct room *room;
     struct player *one;
 
-    options.streams_max = 4;
     options.tick_ns = 0;
     room = fixture_room(fixture, "room", &options);
     one = fixture_enter(fixture, "room");
-    open_streams(room, 1, 1);
-    follow(room, one, 1);
+    follow_new(room, one, 1, 1);
     append(room, 1, "a");
     fixture_settle(fixture);
     expect_words(one, "a");
@@ -309,18 +309,11 @@ static void fill(struct room *room, uint32_t number, size_t bytes)
 static void much_in_one_stream_or_in_all_goes_out_early(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
-    struct player *one;
+    struct room *room = open_room(fixture);
+    struct player *one = fixture_enter(fixture, "room");
 
-    options.streams_max = 40;
-    options.early_flush_bytes = 1000;
-    room = fixture_room(fixture, "room", &options);
-    one = fixture_enter(fixture, "room");
-    open_streams(room, 1, 40);
-    for (uint32_t number = 1; number <= 40; number++) {
-        follow(room, one, number);
-    }
+    room->options.early_flush_bytes = 1000;
+    follow_new(room, one, 1, STREAMS_MAX);
     fill(room, 1, 999);
     fixture_settle(fixture);
     player_expect_nothing(one);
@@ -370,8 +363,7 @@ static void rounds_are_bounded_for_one_stream_only(void **state)
     assert_int_equal(player_receive(one, SIZE_MAX), 3 * (sizeof(text) + ROOMD_FRAME_HEADER_BYTES));
     one->start = one->end;
 
-    open_streams(room, 1, 1);
-    follow(room, one, 1);
+    follow_new(room, one, 1, 1);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(room_stream_append(room, 1, NOTE, text, sizeof(text), 0), 0);
     }
@@ -401,9 +393,7 @@ static void who_goes_follows_nothing(void **state)
     struct player *two = fixture_enter(fixture, "room");
 
     stage_of(room)->on_leave = try_to_follow;
-    open_streams(room, 1, 2);
-    follow(room, one, 1);
-    follow(room, one, 2);
+    follow_new(room, one, 1, 2);
     follow(room, two, 1);
     append(room, 1, "a");
     session_close(fixture_session(fixture, two), ROOMD_CLOSE_KICKED, NULL);
@@ -431,18 +421,14 @@ static void closing_all_hands_out_what_was_said(void **state)
     struct player *one = fixture_enter(fixture, "room");
 
     room_stream_close_all(room);
-    open_streams(room, 1, 30);
-    for (uint32_t number = 1; number <= 30; number++) {
-        follow(room, one, number);
-    }
+    follow_new(room, one, 1, 30);
     append(room, 30, "z");
     append(room, 1, "a");
     broadcast(room, "all");
     room_stream_close_all(room);
     assert_int_equal(room->stream_count, 0);
     broadcast(room, "more");
-    open_streams(room, 1, 1);
-    follow(room, one, 1);
+    follow_new(room, one, 1, 1);
     append(room, 1, "new");
     fixture_tick(fixture, room);
     expect_words(one, "all a z more new");

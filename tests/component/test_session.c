@@ -263,7 +263,7 @@ static void end_it(struct fixture *fixture, struct player *player, enum way way)
         break;
     case KICK:
         session_close(session, ROOMD_CLOSE_KICKED, NULL);
-        session_close(session, ROOMD_CLOSE_SLOW, NULL); /* idempotent, and then nobody waits for it */
+        session_close(session, ROOMD_CLOSE_RESET, NULL); /* idempotent, and then nobody waits for it */
         session_close(session, ROOMD_CLOSE_KICKED, NULL);
         break;
     case BREAK:

@@ -29,7 +29,7 @@ static void frames_come_in_any_pieces(void **state)
     }
     stage_expect_notes(stage_of(room), "enter 1; packet 1 1 abc; packet 1 2 abc; packet 1 3 abc; ");
     assert_null(fixture_session(fixture, one)->conn.kept);
-    assert_true(list_is_empty(&fixture->engine.partial));
+    assert_true(list_is_empty(&fixture->engine.deadlines[SESSION_PARTIAL]));
 }
 
 static void frames_of_all_sizes_come_through(void **state)
@@ -151,8 +151,11 @@ static void deadlines_of_many_are_kept(void **state)
     }
 }
 
-/* A reload may shorten the time while somebody's longer one runs: each keeps what held when it began. */
-static void a_shorter_frame_timeout_is_kept_behind_a_longer_one(void **state)
+/*
+ * A reload may shorten the time while somebody's longer one runs: nobody has more left than who comes now, and who has
+ * less keeps that.
+ */
+static void a_shorter_frame_timeout_holds_for_all(void **state)
 {
     struct fixture *fixture = *state;
     struct engine_limits limits = fixture->engine.limits;
@@ -160,24 +163,32 @@ static void a_shorter_frame_timeout_is_kept_behind_a_longer_one(void **state)
     struct player *early = fixture_connect(fixture);
     struct player *late = fixture_connect(fixture);
 
+    struct player *first = fixture_connect(fixture);
+
+    player_send_bytes(first, "\x40", 1);
+    fixture_settle(fixture);
+    fixture_advance(fixture, long_ns - 100);
     player_send_bytes(early, "\x40", 1);
     fixture_settle(fixture);
-    fixture_advance(fixture, long_ns / 10);
     limits.frame_timeout_ns = long_ns / 5;
     engine_set_limits(&fixture->engine, &limits);
+    fixture_advance(fixture, 99);
+    player_expect_nothing(first);
+    fixture_advance(fixture, 1);
+    player_expect_kick(first, ROOMD_CLOSE_FRAME_TIMEOUT);
     player_send_bytes(late, "\x40", 1);
     fixture_settle(fixture);
-    fixture_advance(fixture, long_ns / 5 - 1);
-    player_expect_nothing(late);
-    fixture_advance(fixture, 1);
-    player_expect_kick(late, ROOMD_CLOSE_FRAME_TIMEOUT);
-    fixture_advance(fixture, long_ns - long_ns / 10 - long_ns / 5 - 1);
+    fixture_advance(fixture, long_ns / 5 - 101);
     player_expect_nothing(early);
     fixture_advance(fixture, 1);
     player_expect_kick(early, ROOMD_CLOSE_FRAME_TIMEOUT);
+    fixture_advance(fixture, 99);
+    player_expect_nothing(late);
+    fixture_advance(fixture, 1);
+    player_expect_kick(late, ROOMD_CLOSE_FRAME_TIMEOUT);
 }
 
-static void a_shorter_linger_is_kept_behind_a_longer_one(void **state)
+static void a_shorter_linger_holds_for_all(void **state)
 {
     struct fixture *fixture = *state;
     struct engine_limits limits = fixture->engine.limits;
@@ -193,13 +204,11 @@ static void a_shorter_linger_is_kept_behind_a_longer_one(void **state)
     engine_set_limits(&fixture->engine, &limits);
     session_close(fixture_session(fixture, late), ROOMD_CLOSE_KICKED, NULL);
     fixture_advance(fixture, long_ns / 5 - 1);
+    assert_non_null(fixture_session(fixture, early));
     assert_non_null(fixture_session(fixture, late));
     fixture_advance(fixture, 1);
-    assert_null(fixture_session(fixture, late));
-    fixture_advance(fixture, long_ns - long_ns / 10 - long_ns / 5 - 1);
-    assert_non_null(fixture_session(fixture, early));
-    fixture_advance(fixture, 1);
     assert_null(fixture_session(fixture, early));
+    assert_null(fixture_session(fixture, late));
 }
 
 /* While we keep a client waiting, it can't be late. */
@@ -332,12 +341,9 @@ static enum roomd_packet_result know_nothing(struct stage *stage, uint64_t sessi
 static void errors_are_counted_when_they_are_sent(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
+    struct room *room = fixture_autojoin_room(fixture, "room");
     struct player *one;
 
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "room", &options);
     stage_of(room)->on_packet = know_nothing;
     one = fixture_connect(fixture);
     fixture_settle(fixture);
@@ -364,8 +370,8 @@ int main(void)
         FIXTURE_TEST(a_dribbled_frame_is_due_all_the_same),
         FIXTURE_TEST(every_frame_has_its_own_time),
         FIXTURE_TEST(deadlines_of_many_are_kept),
-        FIXTURE_TEST(a_shorter_frame_timeout_is_kept_behind_a_longer_one),
-        FIXTURE_TEST(a_shorter_linger_is_kept_behind_a_longer_one),
+        FIXTURE_TEST(a_shorter_frame_timeout_holds_for_all),
+        FIXTURE_TEST(a_shorter_linger_holds_for_all),
         FIXTURE_TEST(errors_are_counted_when_they_are_sent),
         FIXTURE_TEST(a_deadline_rests_while_the_session_is_paused),
         FIXTURE_TEST(a_kicked_client_has_time_to_read),

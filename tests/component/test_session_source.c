@@ -179,7 +179,8 @@ static void each_close_is_put_to_the_address_s_account(void **state)
     session_close(fixture_session(fixture, fixture_connect_from(fixture, "192.0.2.6")), ROOMD_CLOSE_KICKED,
                   NULL);
     fixture_settle(fixture);
-    fixture_advance(fixture, fixture->engine.limits.frame_timeout_ns);
+    fixture_advance(fixture, fixture->engine.limits.linger_ns);
+    fixture_advance(fixture, fixture->engine.limits.frame_timeout_ns - fixture->engine.limits.linger_ns);
     assert_int_equal(closes(fixture, ROOMD_CLOSE_STATE), 1);
     assert_int_equal(closes(fixture, ROOMD_CLOSE_MALFORMED), 1);
     assert_int_equal(closes(fixture, ROOMD_CLOSE_VERSION), 1);
@@ -279,12 +280,9 @@ static void a_header_may_come_in_pieces(void **state)
 static void the_autojoin_room_waits_for_the_header(void **state)
 {
     struct fixture *fixture = *state;
-    struct room_options options = fixture_room_options();
-    struct room *room;
+    struct room *room = fixture_autojoin_room(fixture, "lobby");
     struct player *player;
 
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "lobby", &options);
     set_networks(fixture, NULL);
     player = connect_by_proxy(fixture, v1_header, 20);
     assert_int_equal(room->seats, 0);

@@ -80,7 +80,6 @@ static void tick(struct fixture *fixture, const struct room *room, uint32_t numb
 /* A thousand players in an autojoin room; NULL when there are too few descriptors for them. */
 static struct room *open_room_of_players(struct fixture *fixture)
 {
-    struct room_options options = fixture_room_options();
     struct room *room;
 
     if (!raise_descriptor_limit(2 * PLAYERS + 100)) {
@@ -88,8 +87,7 @@ static struct room *open_room_of_players(struct fixture *fixture)
         return NULL;
     }
     log_set_level(LOG_LEVEL_WARN);
-    options.is_autojoin = true;
-    room = fixture_room(fixture, "room", &options);
+    room = fixture_autojoin_room(fixture, "room");
     stage_of(room)->is_mute = true;
     for (int i = 0; i < PLAYERS; i++) {
         players[i] = fixture_connect(fixture);

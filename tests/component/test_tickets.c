@@ -347,6 +347,32 @@ static void tickets_may_come_and_go(void **state)
     fixture_check_places(fixture);
 }
 
+/* Who has yet to say who it is can't leave a long frame unfinished. */
+static void who_has_shown_no_ticket_sends_no_long_frames(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room;
+    struct player *stranger;
+    struct player *kim;
+    static uint8_t payload[10000];
+    uint8_t header[ROOMD_FRAME_HEADER_BYTES];
+
+    room = guest_lobby(fixture, 10);
+    guests_need_tickets(fixture, TICKET_DUPLICATE_REPLACE);
+    stranger = fixture_connect(fixture);
+    kim = guest_welcome(fixture, "kim", "");
+    player_expect_joined(kim, "lobby");
+    frame_put_header(header, 5, sizeof(payload));
+    player_send_bytes(stranger, header, sizeof(header));
+    player_send_bytes(kim, header, sizeof(header));
+    fixture_settle(fixture);
+    player_expect_kick(stranger, ROOMD_CLOSE_FRAME_SIZE);
+    player_send_bytes(kim, payload, sizeof(payload));
+    fixture_settle(fixture);
+    fixture_tick(fixture, room);
+    player_expect(kim, 5, payload, sizeof(payload));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +389,7 @@ int main(void)
         FIXTURE_TEST(who_shows_no_ticket_takes_no_memory),
         FIXTURE_TEST(keys_change_while_players_are_in),
         FIXTURE_TEST(tickets_may_come_and_go),
+        FIXTURE_TEST(who_has_shown_no_ticket_sends_no_long_frames),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,11 +36,14 @@ static size_t some_of(size_t size)
     return 1 + (size_t)sim_draw(random, below < size ? below : size);
 }
 
-int sys_tune_tcp(int fd)
+int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, uint32_t ack_timeout_ms)
 {
     const struct sim_socket *socket = socket_of(fd);
     int error = sim_kernel_fault(SIM_TUNE);
 
+    (void)send_buffer_bytes;
+    (void)unsent_bytes;
+    (void)ack_timeout_ms;
     return error != 0 ? -error : socket->is_unix ? -EOPNOTSUPP : 0;
 }
 

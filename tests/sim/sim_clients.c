@@ -118,6 +118,7 @@ void sim_client_forget(struct sim_client *client)
     client->visit = 0;
     client->kick = 0;
     client->is_done = false;
+    client->has_missed = false;
     client->pings = client->pongs = 0;
     client_leave_room(client);
 }
@@ -267,9 +268,30 @@ static void client_take_error(struct sim_client *client, const struct control_se
     if (client->state == SIM_WAITING) {
         client->state = client->room[0] != '\0' ? SIM_INSIDE : SIM_OUTSIDE;
     }
-    if (sim_is_honest(client->kind) && !client->crowd->is_lossy) {
-        assert_int_not_equal(control->error.code, ROOMD_ERROR_NO_MEMORY);
+    if (sim_is_honest(client->kind)) {
+        assert_true(client->crowd->is_lossy || control->error.code != ROOMD_ERROR_NO_MEMORY);
+        assert_int_not_equal(control->error.code, ROOMD_ERROR_TOO_FAST);
+        assert_int_not_equal(control->error.code, ROOMD_ERROR_MALFORMED);
+        assert_int_not_equal(control->error.code, ROOMD_ERROR_NOT_NOW);
     }
+}
+
+static void client_take_ping(struct sim_client *client, uint64_t token)
+{
+    uint8_t frame[CONTROL_FRAME_BYTES_MAX];
+
+    client->crowd->totals.pinged++;
+    sim_client_put(client, frame, control_put_client_pong(frame, token));
+}
+
+static void client_take_resync(struct sim_client *client, const struct control_server *control)
+{
+    assert_int_not_equal(control->resync.packets, 0);
+    assert_true(control->resync.bytes >= ROOMD_FRAME_HEADER_BYTES * (uint64_t)control->resync.packets);
+    client->crowd->totals.resyncs++;
+    client->crowd->totals.skipped += control->resync.packets;
+    sim_chat_resync(client);
+    sim_world_resync(client);
 }
 
 static void client_take_control(struct sim_client *client, const struct frame *frame)
@@ -299,6 +321,12 @@ static void client_take_control(struct sim_client *client, const struct frame *f
         if (control.pong.token != ++client->pongs) {
             fail_msg("client %u pinged, and is answered out of order", client->index);
         }
+        break;
+    case ROOMD_S_PING:
+        client_take_ping(client, control.ping.token);
+        break;
+    case ROOMD_S_RESYNC:
+        client_take_resync(client, &control);
         break;
     case ROOMD_S_ERROR:
         client_take_error(client, &control);

@@ -33,6 +33,7 @@ enum sim_kind {
     SIM_HALF_CLOSER, /* says FIN and reads on */
     SIM_RESETTER,
     SIM_FLOODER, /* as much as goes in */
+    SIM_MUTE,    /* comes in, and is gone without a word: its machine is off */
     SIM_KIND_COUNT
 };
 
@@ -59,6 +60,7 @@ struct sim_known {
 /* What one of the world has been told of and not yet been told the end of. */
 struct sim_view {
     bool is_placed, is_dead;
+    bool awaits_reset; /* it was told S_RESYNC: what it knew is void, and is told anew */
     float x, z;
     uint32_t count;
     struct sim_known known[SIM_KNOWN_MAX];
@@ -86,13 +88,14 @@ struct sim_client {
     uint64_t pings, pongs;    /* tokens */
     struct sim_track *tracks; /* by sender; kept for a visit */
     struct sim_view *view;
-    uint16_t kick; /* what S_KICK said; 0: none came */
-    bool is_done;  /* has said FIN */
+    uint16_t kick;   /* what S_KICK said; 0: none came */
+    bool is_done;    /* has said FIN */
+    bool has_missed; /* something, and has not been told so yet */
 };
 
 struct sim_crowd_totals {
     uint64_t connects, refused, frames, texts_said, texts_read, joins, errors, kicks, ends, hurt, told,
-        views_reset;
+        views_reset, pinged, resyncs, skipped;
 };
 
 struct sim_crowd {
@@ -142,8 +145,11 @@ uint64_t sim_foul_act(struct sim_client *client);
 uint64_t sim_world_act(struct sim_client *client);
 void sim_chat_say(struct sim_client *client);
 void sim_chat_begin(struct sim_client *client);
-/* It has left, as it asked to: all that it said before must have come back to it. */
-void sim_chat_end(const struct sim_client *client);
+/* It was told that it has missed something: whom it hears next, it hears anew. */
+void sim_chat_resync(struct sim_client *client);
+void sim_world_resync(struct sim_client *client);
+/* It has left, as it asked to: all that it said before must have come back to it, or S_RESYNC must follow. */
+void sim_chat_end(struct sim_client *client);
 void sim_chat_read(struct sim_client *client, const struct frame *frame);
 void sim_chat_check_complete(const struct sim_client *client);
 void sim_world_begin(struct sim_client *client);

@@ -103,6 +103,7 @@ static bool foul_read(struct sim_client *client)
 {
     switch (client->kind) {
     case SIM_DEAF:
+    case SIM_MUTE:
         if (client->socket->server_is_gone || client->socket->is_reset) {
             sim_client_hang_up(client);
             return false;
@@ -156,6 +157,8 @@ static void foul_do(struct sim_client *client)
     case SIM_HASTY:
         sim_client_hang_up(client);
         break;
+    case SIM_MUTE:
+        break;
     case SIM_HALF_CLOSER:
         foul_put_nonsense(client);
         sim_client_flush(client);
@@ -185,6 +188,9 @@ static void foul_do(struct sim_client *client)
 /* One that the server does not notice, or keeps waiting, goes away by itself in the end. */
 static bool foul_is_bored(struct sim_client *client)
 {
+    if (client->kind == SIM_MUTE) {
+        return false; /* the server has to find out */
+    }
     return sim_client_draw(client, client->kind == SIM_DEAF || client->kind == SIM_SLOW ? 2000 : 300) == 0;
 }
 

@@ -27,6 +27,10 @@ static const char config_text[] =
     "sessions_max = %u\n"
     "rooms_max = 32\n"
     "frame_timeout = 10s\n"
+    "hello_timeout = 5s\nping_after = %us\npong_timeout = 8s\n" /* longer than the longest stall */
+    "packet_rate = %u\npacket_burst = %u\ninput_rate = %uKiB\ninput_burst = %uKiB\nsend_rate = "
+    "%uKiB\nsend_burst = %uKiB\n"
+    "memory_max = %uMiB\n"
     "linger = %ums\n"
     "shutdown_timeout = 5s\n"
     "chunk_size = %uKiB\n"
@@ -37,8 +41,9 @@ static const char config_text[] =
     "[room lobby]\ncontent = chat\nautojoin = yes\ntick = %ums\nseed = 1\n"
     "job_bytes_max = %uKiB\njobs_per_turn = %u\nearly_flush = %uKiB\n"
     "[room hall]\ncontent = chat\nsuffix = yes\ntick = %ums\nseed = 2\ncapacity = %u\n"
+    "slow = skip\nskip_max = 3s\noutbox_age_max = 500ms\n"
     "[room town]\ncontent = town\nmap = town.map\nrules = world.rules\nview = 40\n"
-    "tick = 100ms\nseed = 3\noutbox_slices_max = %u\n"
+    "tick = 100ms\nseed = 3\nslow = skip\noutbox_age_max = 500ms\noutbox_slices_max = %u\n"
     "[room field]\ncontent = field\nmap = field.map\nrules = world.rules\nview = 40\n"
     "seed = 4\n"
     "[template party]\ncontent = chat\nseed = 5\ncapacity = 4\nidle_close = 1s\n"
@@ -60,13 +65,18 @@ void sim_config_write(struct sim_run *run, bool is_second)
     uint32_t early_kib = 1u << sim_draw(&random, 9);
     uint32_t lobby_tick = ticks_ms[sim_draw(&random, 4)];
     uint32_t hall_tick = ticks_ms[sim_draw(&random, 4)];
+    bool is_tolerant = sim_draw(&random, 2) == 0; /* of floods: as much as comes */
+    bool is_paced = sim_draw(&random, 3) == 0;
     FILE *file = fopen(run->path, "we");
 
     assert_non_null(file);
-    fprintf(file, config_text, setting->is_cramped ? 60 : 1024, linger_ms, chunk_kib,
-            setting->is_cramped ? 2 : 256, is_second ? "a reload" : "", is_second ? 20 : lobby_tick, job_kib,
-            jobs, early_kib, hall_tick, is_second ? 40 : 24, slices,
+    fprintf(file, config_text, setting->is_cramped ? 60 : 1024, setting->ping_s, is_tolerant ? 1000000 : 200,
+            is_tolerant ? 1000000 : 400, is_tolerant ? 1048576 : 64, is_tolerant ? 1048576 : 128,
+            is_paced ? 2048 : 65536, is_paced ? 64 : 65536, setting->is_cramped ? 24 : 2048, linger_ms,
+            chunk_kib, setting->is_cramped ? 2 : 256, is_second ? "a reload" : "",
+            is_second ? 20 : lobby_tick, job_kib, jobs, early_kib, hall_tick, is_second ? 40 : 24, slices,
             is_second ? "[room cellar]\ncontent = chat\nseed = 7\n" : "");
+    fputs(run->more == NULL ? "" : run->more, file);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -94,6 +104,7 @@ struct sim_setting sim_setting_of(uint64_t seed)
     setting.call_ns = sim_draw(&random, 4) == 0 ? 50 * NS_PER_US : NS_PER_US;
     setting.stall_ns_max = (sim_draw(&random, 3) == 0 ? 3000 : 200) * NS_PER_MS;
     setting.fds_max = sim_draw(&random, 4) == 0 ? 40 : SIM_FDS_MAX;
+    setting.ping_s = sim_draw(&random, 2) == 0 ? 1 : 30;
     setting.is_abrupt = sim_draw(&random, 4) == 0;
     setting.reloads = sim_draw(&random, 2) == 0;
     setting.is_cramped = sim_draw(&random, 6) == 0;

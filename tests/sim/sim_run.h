@@ -27,6 +27,7 @@ struct sim_setting {
     uint64_t call_ns;
     uint64_t stall_ns_max;
     uint32_t fds_max;
+    uint32_t ping_s; /* ping_after */
     bool is_abrupt;  /* SIGTERM comes in the storm */
     bool reloads;    /* SIGHUP comes in the storm, with another config */
     bool is_cramped; /* memory for chunks, and sessions, are scarce */
@@ -45,6 +46,7 @@ struct sim_run {
     uint64_t second_ns;
     uint64_t opened, closes;
     char path[PATH_MAX]; /* of the config */
+    const char *more;    /* of its text, at the end; NULL: nothing */
 };
 
 /* What a run came to. */

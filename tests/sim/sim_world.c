@@ -28,7 +28,7 @@ void sim_world_begin(struct sim_client *client)
 {
     if (client->view != NULL) {
         client->view->count = 0;
-        client->view->is_placed = client->view->is_dead = false;
+        client->view->is_placed = client->view->is_dead = client->view->awaits_reset = false;
     }
 }
 
@@ -132,12 +132,24 @@ static void world_read_fight(struct sim_client *client, const struct frame *fram
     }
 }
 
+void sim_world_resync(struct sim_client *client)
+{
+    if (client->view != NULL) {
+        client->view->awaits_reset = client->content[0] != '\0' && strcmp(client->content, "chat") != 0;
+        client->view->count = 0;
+    }
+}
+
 void sim_world_read(struct sim_client *client, const struct frame *frame)
 {
     struct sim_view *view = client->view;
     struct sim_known *known;
 
     client->crowd->totals.told++;
+    if (view->awaits_reset && frame->id != ROOMD_S_VIEW_RESET) {
+        fail_msg("client %u (player %u) in %s was told S_RESYNC, and then not how things are but %u",
+                 client->index, client->player, client->room, frame->id);
+    }
     switch (frame->id) {
     case ROOMD_S_BROADCAST_ENTER_GAME:
         view_learn(client, roomd_get_u32(frame->payload), ROOMD_KIND_PLAYER, frame->payload + 4);
@@ -163,6 +175,7 @@ void sim_world_read(struct sim_client *client, const struct frame *frame)
         world_read_place(client, frame->payload);
         break;
     case ROOMD_S_VIEW_RESET:
+        view->awaits_reset = false;
         view->count = 0;
         client->crowd->totals.views_reset++;
         break;

@@ -27,7 +27,8 @@ enum { BYSTANDERS = 3, ACTORS = 2, NUMBER_MAX = 20000, ERRORS_MAX = 4 };
 
 struct stand {
     struct sim_run run;
-    bool is_acting; /* the actors do something of their own at each step */
+    bool is_acting;         /* the actors do something of their own at each step */
+    uint64_t deaf_until_ns; /* the first of them does not read */
 };
 
 struct scenario {
@@ -49,7 +50,8 @@ static uint64_t stand_on_time(void *context, uint64_t now_ns)
     for (uint32_t i = 0; i < stand->run.crowd.count; i++) {
         struct sim_client *client = &stand->run.crowd.clients[i];
 
-        if (client->socket == NULL || !sim_client_read(client, SIZE_MAX)) {
+        if (client->socket == NULL || (i == BYSTANDERS && now_ns < stand->deaf_until_ns) ||
+            !sim_client_read(client, SIZE_MAX)) {
             continue;
         }
         if (stand->is_acting && i >= BYSTANDERS && client->next_ns <= now_ns) {
@@ -94,7 +96,7 @@ static void stand_open(struct stand *stand)
 {
     const uint32_t counts[SIM_KIND_COUNT] = {[SIM_CHATTER] = BYSTANDERS, [SIM_SLOW] = ACTORS};
 
-    *stand = (struct stand){.run = {.setting = {.seed = 1}}};
+    *stand = (struct stand){.run = {.setting = {.seed = 1, .ping_s = 2}}};
     snprintf(stand->run.path, sizeof(stand->run.path), "%s/roomd-sim-%d.conf",
              getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp", (int)getpid());
     sim_kernel_init(1);
@@ -236,6 +238,42 @@ static void reload(struct stand *stand)
     sim_kernel_raise(SIGHUP);
 }
 
+static void load_module(struct stand *stand)
+{
+    stand->run.more = "[room beach]\ncontent = " SIM_MODULE "\n";
+    reload(stand);
+}
+
+static void prepare_hall(struct stand *stand)
+{
+    prepare_greeted(stand);
+    sim_client_put_join(actor_of(stand, 0), "hall");
+    sim_client_put_join(actor_of(stand, 1), "hall");
+    stand_turn_for(stand, NS_PER_S);
+}
+
+/* The first falls behind what the second says, is skipped, reads again, and is told so. */
+static void fall_behind(struct stand *stand)
+{
+    stand->deaf_until_ns = sim_kernel.now_ns + 2 * NS_PER_S;
+    for (uint32_t i = 0; i < 150; i++) {
+        sim_chat_say(actor_of(stand, 1));
+    }
+}
+
+/* For so long that all are asked whether they are still there. */
+static void say_nothing(struct stand *stand)
+{
+    (void)stand;
+}
+
+static void say_nonsense(struct stand *stand)
+{
+    for (uint32_t i = 0; i < 700; i++) {
+        sim_client_put_packet(actor_of(stand, 0), i % 100 == 0 ? ROOMD_C_JOIN : ROOMD_C_PONG, "12345678", 8);
+    }
+}
+
 static void shut_down(struct stand *stand)
 {
     stand->run.crowd.is_ending = true;
@@ -253,7 +291,11 @@ static const struct scenario scenarios[] = {
     {"fight", prepare_field, fight, 2 * NS_PER_S},
     {"flush", prepare_greeted, flush, NS_PER_S},
     {"leave", prepare_field, leave, NS_PER_S},
+    {"skip", prepare_hall, fall_behind, 5 * NS_PER_S},
+    {"ping", prepare_greeted, say_nothing, 5 * NS_PER_S},
+    {"flood", prepare_greeted, say_nonsense, NS_PER_S},
     {"reload", prepare_greeted, reload, NS_PER_S},
+    {"module", prepare_greeted, load_module, NS_PER_S},
     {"shutdown", prepare_greeted, shut_down, 20 * NS_PER_S},
 };
 

@@ -309,6 +309,9 @@ void actors_turn(struct actors *actors)
         struct actor *actor = &actors->list[i];
         struct frame frame;
 
+        if (actor->is_asleep) {
+            continue;
+        }
         while (actor->player != NULL && player_next(actor->player, &frame)) {
             actor_read_frame(actors, actor, &frame);
         }

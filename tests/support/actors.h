@@ -31,6 +31,8 @@ struct actor {
     char room[ROOMD_NAME_BYTES_MAX + 1]; /* "": in none */
     uint32_t id;
     float x, z;
+    bool is_asleep; /* neither reads nor acts */
+    bool is_late;   /* what it reads is of several ticks */
     bool is_pacifist;
     uint32_t quarry;       /* a pacifist's: the monster that it is on its way to; 0: none */
     float heading;         /* where it goes without one, in radians */

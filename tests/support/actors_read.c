@@ -75,7 +75,7 @@ static void actor_read_move(struct actors *actors, struct actor *actor, const st
 {
     struct known *known = actor_must_know(actor, roomd_get_u32(frame->payload), frame);
 
-    if (known->moved_turn == actors->turn) {
+    if (known->moved_turn == actors->turn && !actor->is_late) {
         fail_msg("player %u was told of two moves of %#x in one tick", actor->id, known->id);
     }
     known->moved_turn = actors->turn;
@@ -121,6 +121,10 @@ static void actor_read_fight(struct actors *actors, struct actor *actor, const s
     case ROOMD_S_VITALS:
         actor_must_know(actor, roomd_get_u32(payload), frame);
         assert_in_range(roomd_get_u32(payload + 4), 0, roomd_get_u32(payload + 8));
+        if (roomd_get_u32(payload) == actor->id && roomd_get_u32(payload + 4) == 0 && !actor->is_dead) {
+            actor->is_dead = true; /* it has been told anew how things are */
+            actor->died_turn = actors->turn;
+        }
         break;
     case ROOMD_S_DIED:
         actor_must_know(actor, roomd_get_u32(payload), frame);
@@ -205,6 +209,7 @@ void actor_read_frame(struct actors *actors, struct actor *actor, const struct f
         break;
     case ROOMD_S_VIEW_RESET:
         actor->known_count = 0;
+        actor->is_dead = false;
         break;
     case ROOMD_S_SAID:
         actors->totals.said++;

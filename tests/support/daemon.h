@@ -13,6 +13,11 @@
 
 struct daemon;
 
+/* Keys of [server], for tests of something else: clients may send as fast as they can. */
+#define FAST_CLIENTS                                                                                         \
+    "packet_rate = 1000000\npacket_burst = 1000000\n"                                                        \
+    "input_rate = 1GiB\ninput_burst = 1GiB\n"
+
 struct daemon_options {
     const char *config;      /* text of the file handed over by -c; NULL: no -c */
     const char *listen;      /* of -l; NULL: 127.0.0.1:0, "": no -l, the file decides */

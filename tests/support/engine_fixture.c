@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +52,15 @@ uint32_t fixture_log_count(const char *text)
         at = strchr(at, '\n');
     }
     return count;
+}
+
+void fixture_raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 uint32_t fixture_count_descriptors(void)
@@ -193,6 +203,14 @@ struct room *fixture_room(struct fixture *fixture, const char *name, const struc
     return fixture_room_of(fixture, name, options, &stage_content);
 }
 
+struct room *fixture_autojoin_room(struct fixture *fixture, const char *name)
+{
+    struct room_options options = fixture_room_options();
+
+    options.is_autojoin = true;
+    return fixture_room(fixture, name, &options);
+}
+
 struct room_template fixture_template(const char *name)
 {
     struct room_template template = {
@@ -280,6 +298,16 @@ struct player *fixture_connect(struct fixture *fixture)
     return fixture_connect_narrow(fixture, 0);
 }
 
+struct player *fixture_welcome(struct fixture *fixture)
+{
+    struct player *player = fixture_connect(fixture);
+
+    player_hello(player);
+    fixture_settle(fixture);
+    player_expect_welcome(player);
+    return player;
+}
+
 struct player *fixture_enter_narrow(struct fixture *fixture, const char *room, int send_buffer_bytes)
 {
     struct player *player = fixture_connect_narrow(fixture, send_buffer_bytes);
@@ -335,6 +363,7 @@ void fixture_flush(struct fixture *fixture)
 
 void fixture_reap(struct fixture *fixture)
 {
+    engine_relieve_memory(&fixture->engine);
     session_reap(&fixture->engine);
     room_reap(&fixture->engine);
 }
@@ -345,6 +374,25 @@ void fixture_turn(struct fixture *fixture)
     fixture_play(fixture);
     fixture_flush(fixture);
     fixture_reap(fixture);
+}
+
+void fixture_turn_checked(struct fixture *fixture)
+{
+    fixture_read(fixture);
+    fixture_check_places(fixture);
+    fixture_play(fixture);
+    fixture_check_places(fixture);
+    fixture_flush(fixture);
+    fixture_check_places(fixture);
+    fixture_reap(fixture);
+    fixture_check_places(fixture);
+}
+
+void fixture_expect_room_gone(struct fixture *fixture, uint32_t closed_before)
+{
+    assert_true(list_is_empty(&fixture->engine.closing));
+    assert_int_equal(stage_closed_count(), closed_before + 1);
+    fixture_check_places(fixture);
 }
 
 uint32_t fixture_settle(struct fixture *fixture)
@@ -365,6 +413,16 @@ void fixture_advance(struct fixture *fixture, uint64_t by_ns)
 {
     fake_clock_advance(by_ns);
     fixture_settle(fixture);
+}
+
+void fixture_pass(struct fixture *fixture, uint64_t by_ns)
+{
+    while (by_ns > 0) {
+        uint64_t step_ns = by_ns < NS_PER_S / 2 ? by_ns : NS_PER_S / 2;
+
+        fixture_advance(fixture, step_ns);
+        by_ns -= step_ns;
+    }
 }
 
 void fixture_tick(struct fixture *fixture, const struct room *room)

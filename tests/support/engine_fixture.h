@@ -45,6 +45,9 @@ struct room *fixture_room(struct fixture *fixture, const char *name, const struc
 struct room *fixture_room_of(struct fixture *fixture, const char *name, const struct room_options *options,
                              const struct roomd_content *content);
 
+/* A room of stage content with ordinary options that takes everyone who comes. */
+struct room *fixture_autojoin_room(struct fixture *fixture, const char *name);
+
 /* A template of stage content, with ordinary options: FIXTURE_INSTANCES rooms of it, idle for FIXTURE_IDLE_NS. */
 struct room_template fixture_template(const char *name);
 /* That template is the lobby's only one from now on. */
@@ -59,6 +62,8 @@ struct player *fixture_connect(struct fixture *fixture);
 struct player *fixture_connect_narrow(struct fixture *fixture, int send_buffer_bytes);
 /* A new player whose connection comes from that address, and FIXTURE_PORT; others come from nowhere in particular. */
 struct player *fixture_connect_from(struct fixture *fixture, const char *host);
+/* A new player who has said hello and is in no room. */
+struct player *fixture_welcome(struct fixture *fixture);
 /* A new player who has said hello, is in `room`, and has read what was said to it so far; _narrow as above. */
 struct player *fixture_enter(struct fixture *fixture, const char *room);
 struct player *fixture_enter_narrow(struct fixture *fixture, const char *room, int send_buffer_bytes);
@@ -74,8 +79,10 @@ void fixture_turn(struct fixture *fixture);
 /* Turns until there is nothing to do before the clock moves; fails when it never comes to that. Returns how
  * many turns it took. */
 uint32_t fixture_settle(struct fixture *fixture);
-/* Moves the clock and settles. */
+/* Moves the clock and settles. By more than a second that is, to the engine, a process that was stopped meanwhile. */
 void fixture_advance(struct fixture *fixture, uint64_t by_ns);
+/* The same in steps of half a second: an engine that runs all the time. */
+void fixture_pass(struct fixture *fixture, uint64_t by_ns);
 /* Moves the clock to the room's next tick, which must be armed, and settles. */
 void fixture_tick(struct fixture *fixture, const struct room *room);
 
@@ -84,9 +91,15 @@ void fixture_tick(struct fixture *fixture, const struct room *room);
  * in and those on their way, nobody is paused who is held by nothing, and what is counted is what there is.
  */
 void fixture_check_places(struct fixture *fixture);
+/* The four phases, with that check behind each. */
+void fixture_turn_checked(struct fixture *fixture);
+/* One room of stage content has gone for good since `closed_before`, a stage_closed_count(), and none is going. */
+void fixture_expect_room_gone(struct fixture *fixture, uint32_t closed_before);
 
 /* How many lines of the log since the test began hold `text`. */
 uint32_t fixture_log_count(const char *text);
+/* As many descriptors as the system lets this process have: a player takes two. */
+void fixture_raise_descriptors(void);
 /* Open descriptors of this process. */
 uint32_t fixture_count_descriptors(void);
 

@@ -174,23 +174,21 @@ void expect_left_at(struct peer *peer, uint16_t reason, const char *file, int li
     }
 }
 
-/* S_JOINED of this room with content chat. */
-static bool joined_is(const struct packet *packet, const char *room)
+/* A str at `at`, within the payload, that says `text`. */
+static bool text_is(const struct packet *packet, size_t at, const char *text)
 {
-    static const uint8_t content[] = {4, 0, 'c', 'h', 'a', 't'};
-    size_t name_bytes = strlen(room);
+    size_t bytes = strlen(text);
 
-    return packet->payload_bytes == 4 + 2 + name_bytes + sizeof(content) + 2 &&
-           roomd_get_u16(packet->payload + 4) == name_bytes &&
-           memcmp(packet->payload + 6, room, name_bytes) == 0 &&
-           memcmp(packet->payload + 6 + name_bytes, content, sizeof(content)) == 0;
+    return packet->payload_bytes >= at + 2 + bytes && roomd_get_u16(packet->payload + at) == bytes &&
+           memcmp(packet->payload + at + 2, text, bytes) == 0;
 }
 
 unsigned expect_joined_at(struct peer *peer, const char *room, const char *file, int line)
 {
     struct packet packet = expect_packet_at(peer, ROOMD_S_JOINED, true, file, line);
 
-    if (!joined_is(&packet, room)) {
+    if (!text_is(&packet, 4, room) || !text_is(&packet, 6 + strlen(room), "chat") ||
+        packet.payload_bytes != 6 + strlen(room) + 6 + 2) {
         print_error("wanted S_JOINED of room %s with content chat\n", room);
         packet_refuse(&packet, "it", file, line);
     }
@@ -278,5 +276,23 @@ void peer_join_at(struct peer *peer, const char *room, const char *file, int lin
         if (packet.id >= ROOMD_ENGINE_ID_FIRST && packet.id != ROOMD_S_LEFT && packet.id != ROOMD_S_JOINED) {
             packet_refuse(&packet, "S_JOINED", file, line);
         }
-    } while (packet.id != ROOMD_S_JOINED || !joined_is(&packet, room));
+    } while (packet.id != ROOMD_S_JOINED || !text_is(&packet, 4, room));
+}
+
+struct peer *peer_enter_at(const struct daemon *daemon, const char *room, const char *file, int line)
+{
+    struct peer *peer = peer_connect(daemon);
+
+    peer_hello_at(peer, file, line);
+    peer_join_at(peer, room, file, line);
+    return peer;
+}
+
+struct peer *peer_autojoin_at(const struct daemon *daemon, const char *room, const char *file, int line)
+{
+    struct peer *peer = peer_connect(daemon);
+
+    peer_hello_at(peer, file, line);
+    expect_joined_at(peer, room, file, line);
+    return peer;
 }

@@ -30,8 +30,11 @@
 #define peer_expect_silence(peer, ms) expect_silence_at(peer, ms, __FILE__, __LINE__)
 /* Says C_HELLO and takes S_WELCOME; returns the player's id, which is kept in the peer too. */
 #define peer_hello(peer) peer_hello_at(peer, __FILE__, __LINE__)
-/* Says C_JOIN and takes S_JOINED of that room; what it was in, and leaving it, may come first. */
+/* Says C_JOIN and takes S_JOINED of that room, of whatever content; what it was in, and leaving it, may come first. */
 #define peer_join(peer, room) peer_join_at(peer, room, __FILE__, __LINE__)
+/* A new peer that has said hello and joined that room; or that says hello where that room, of content chat, takes all. */
+#define peer_enter(daemon, room)    peer_enter_at(daemon, room, __FILE__, __LINE__)
+#define peer_autojoin(daemon, room) peer_autojoin_at(daemon, room, __FILE__, __LINE__)
 
 void expect_hex_at(struct peer *peer, const char *hex, int timeout_ms, const char *file, int line);
 struct packet expect_packet_at(struct peer *peer, uint16_t id, bool content_passes, const char *file,
@@ -45,6 +48,8 @@ void expect_closed_at(struct peer *peer, bool bytes_pass, const char *file, int 
 void expect_silence_at(struct peer *peer, int ms, const char *file, int line);
 uint32_t peer_hello_at(struct peer *peer, const char *file, int line);
 void peer_join_at(struct peer *peer, const char *room, const char *file, int line);
+struct peer *peer_enter_at(const struct daemon *daemon, const char *room, const char *file, int line);
+struct peer *peer_autojoin_at(const struct daemon *daemon, const char *room, const char *file, int line);
 
 /* The text of an S_Chat frame as ASCII (other units become '?'). False when the frame is no well-formed
  * S_Chat. */

@@ -445,11 +445,8 @@ uint8_t *fake_save(struct fake_room *room, size_t *bytes)
     return saved;
 }
 
-void fake_save_and_restore(struct fake_room *room)
+void fake_shut(struct fake_room *room)
 {
-    size_t bytes;
-    uint8_t *saved = fake_save(room, &bytes);
-
     /* What waits in streams is handed over; streams, jobs and memory begin anew. */
     for (uint32_t i = 0; i < room->player_count; i++) {
         struct fake_player *player = room->players[i];
@@ -460,13 +457,23 @@ void fake_save_and_restore(struct fake_room *room)
         fake_pull(player);
         player->user = NULL;
     }
-    room->content->close(room->state);
+    if (room->state != NULL) {
+        room->content->close(room->state);
+    }
     room->state = NULL;
     fake_jobs_clear(&room->jobs);
     while (room->stream_count > 1) {
         fake_stream_close(room, room->streams[1]->order);
     }
     fake_memory_give_back(room);
+}
+
+void fake_save_and_restore(struct fake_room *room)
+{
+    size_t bytes;
+    uint8_t *saved = fake_save(room, &bytes);
+
+    fake_shut(room);
     assert_int_equal(room->content->restore(&fake_host, fake_handle(room), saved, bytes, &room->state), 0);
     free(saved);
     fake_settle(room);

@@ -100,6 +100,8 @@ uint32_t fake_jobs(const struct fake_room *room);
 
 /* Saves the content, closes it, and restores it from the bytes in the same room with the same players. */
 void fake_save_and_restore(struct fake_room *room);
+/* What a restore begins with: the content is closed, nothing is open, nothing waits, the players are there. */
+void fake_shut(struct fake_room *room);
 /* The bytes of a save; the caller frees. */
 uint8_t *fake_save(struct fake_room *room, size_t *bytes);
 /* What each player was ever handed, in its order, as one number: equal histories have equal ones. */

@@ -31,6 +31,11 @@ int module_teardown(void **state)
     return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+const char *module_directory(void)
+{
+    return directory;
+}
+
 void module_build(const char *name, const char *text, char path[MODULE_PATH_BYTES])
 {
     char source[MODULE_PATH_BYTES];

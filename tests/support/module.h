@@ -7,6 +7,8 @@ enum { MODULE_PATH_BYTES = 256 };
 /* cmocka's group setup and teardown: a directory to build in. */
 int module_setup(void **state);
 int module_teardown(void **state);
+/* That directory; whatever lies in it goes with it. */
+const char *module_directory(void);
 
 /*
  * Builds NAME.so from `text`, which comes behind an include of roomd/content.h; fails the test with what the compiler

@@ -23,4 +23,10 @@
 
 int system_teardown(void **state);
 
+/* The next bytes of both players are these. */
+#define both_expect_hex(players, hex)                                                                        \
+    (peer_expect_hex((players)[0], hex, WAIT_LONG_MS), peer_expect_hex((players)[1], hex, WAIT_LONG_MS))
+/* Closes both, and stops the server. */
+void both_close(struct daemon *daemon, struct peer *const players[2]);
+
 #endif

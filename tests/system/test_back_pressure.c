@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static const char config[] = "[room lobby]\n"
+static const char config[] = "[server]\n" FAST_CLIENTS "[room lobby]\n"
                              "content = chat\n"
                              "autojoin = yes\n"
                              "tick = 10ms\n"
@@ -45,9 +45,7 @@ static void flood_start(struct flood *flood, struct daemon *daemon, unsigned num
     assert_int_equal(n, sizeof(flood->bytes));
     flood->sent = 0;
     flood->heard = 0;
-    flood->client = peer_connect(daemon);
-    peer_hello(flood->client);
-    peer_expect_joined(flood->client, "lobby");
+    flood->client = peer_autojoin(daemon, "lobby");
 }
 
 static void flood_listen(struct flood *flood, unsigned number)
@@ -148,13 +146,11 @@ static void a_full_queue_stops_reading_and_loses_nothing(void **state)
 static void a_paused_sender_may_leave(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *listener = peer_connect(daemon);
+    struct peer *listener = peer_autojoin(daemon, "lobby");
     uint64_t deadline_ns = wait_deadline_ns(2 * WAIT_LONG_MS);
     uint32_t heard = 0;
 
     (void)state;
-    peer_hello(listener);
-    peer_expect_joined(listener, "lobby");
     flood_start(&floods[0], daemon, 0);
     flood_start(&floods[1], daemon, 1);
     flood_send(&floods[0]);

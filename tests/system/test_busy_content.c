@@ -2,10 +2,9 @@
  * A module that keeps the processor for 150 ms in a callback: the log names the room, the module and the callback; the
  * other rooms are late by that and no more; afterwards all is as it was, without a burst to make up for it.
  */
+#include "support/module.h"
 #include "support/system.h"
 
-#include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +18,12 @@ enum {
     WORD_EVERY_MS = 10,
     /* What a loaded machine may add to a pause: without it there would be none of more than a few ms. */
     SLACK_MS = 500,
-    BUILD_MS = 60000,
-    PATH_BYTES = 256,
     ARRIVALS_MAX = 4096
 };
 
 #define NS_IN_MS 1000000u
 
 static const char module_text[] =
-    "#define _POSIX_C_SOURCE 200809L\n"
-    "#include <roomd/content.h>\n"
     "#include <time.h>\n"
     "struct mill { const struct roomd_host *host; struct roomd_room *room; uint64_t wants; };\n"
     "static uint64_t now_ms(void) {\n"
@@ -58,47 +53,15 @@ static const char module_text[] =
     "    .tick = mill_tick};\n"
     "const struct roomd_content *roomd_module(void) { return &table; }\n";
 
-static char directory[64];
+static char module[MODULE_PATH_BYTES];
 
 static int setup(void **state)
 {
-    char source[PATH_BYTES];
-    char module[PATH_BYTES];
-    struct process_result result;
-    FILE *file;
-
-    (void)state;
-    snprintf(directory, sizeof(directory), "/tmp/roomd-test-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    snprintf(source, sizeof(source), "%s/grinder.c", directory);
-    snprintf(module, sizeof(module), "%s/grinder.so", directory);
-    file = fopen(source, "w");
-    assert_non_null(file);
-    assert_true(fputs(module_text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    process_run(&result,
-                (const char *const[]){"/usr/bin/env", "cc", "-std=c11", "-shared", "-fPIC", "-I",
-                                      ROOMD_SOURCE_DIR "/include", "-o", module, source, NULL},
-                BUILD_MS);
-    if (result.exit_status != 0) {
-        fail_msg("the module does not compile: %s", result.err);
+    if (module_setup(state) != 0) {
+        return 1;
     }
-    process_result_free(&result);
+    module_build("grinder", module_text, module);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* One who says a word every 10 ms, hears it again, and notes when something came. */
@@ -220,21 +183,16 @@ struct street {
 
 static void street_open(struct street *street)
 {
-    char config[2 * PATH_BYTES];
+    char config[2 * MODULE_PATH_BYTES];
 
     memset(street, 0, sizeof(*street));
     snprintf(config, sizeof(config),
              "[room talk]\ncontent = chat\ntick = %dms\n"
-             "[room mill]\ncontent = %s/grinder.so\ntick = %dms\n",
-             TICK_MS, directory, TICK_MS);
+             "[room mill]\ncontent = %s\ntick = %dms\n",
+             TICK_MS, module, TICK_MS);
     street->daemon = daemon_start(config);
-    street->miller = peer_connect(street->daemon);
-    peer_hello(street->miller);
-    peer_send_join(street->miller, "mill");
-    peer_expect_packet(street->miller, ROOMD_S_JOINED);
-    street->talker.peer = peer_connect(street->daemon);
-    peer_hello(street->talker.peer);
-    peer_join(street->talker.peer, "talk");
+    street->miller = peer_enter(street->daemon, "mill");
+    street->talker.peer = peer_enter(street->daemon, "talk");
     talker_run(&street->talker, 10 * TICK_MS);
     assert_true(street->talker.arrivals >= 2);
 }
@@ -315,5 +273,5 @@ int main(void)
         SYSTEM_TEST(a_busy_tick_delays_the_others_by_itself_alone),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, module_teardown);
 }

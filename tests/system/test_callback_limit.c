@@ -77,16 +77,6 @@ static struct daemon *start(const char *server_keys)
     return daemon_start(config);
 }
 
-static struct peer *join(struct daemon *daemon, const char *room)
-{
-    struct peer *peer = peer_connect(daemon);
-
-    peer_hello(peer);
-    peer_send_join(peer, room);
-    peer_await_packet(peer, ROOMD_S_JOINED);
-    return peer;
-}
-
 static void send_loop(struct peer *peer, uint16_t ms)
 {
     uint8_t payload[2];
@@ -129,7 +119,7 @@ static uint64_t expect_stuck(struct daemon *daemon, const char *fields)
 static void one_that_does_not_end_ends_the_process(void **state)
 {
     struct daemon *daemon = start("callback_max = 400ms");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
     uint64_t took_ms;
 
     (void)state;
@@ -142,7 +132,7 @@ static void one_that_does_not_end_ends_the_process(void **state)
 static void the_innermost_of_several_is_named(void **state)
 {
     struct daemon *daemon = start("callback_max = 400ms");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
 
     (void)state;
     peer_send_packet(peer, C_CREATE, NULL, 0);
@@ -154,7 +144,7 @@ static void the_innermost_of_several_is_named(void **state)
 static void those_that_end_in_time_do_no_harm(void **state)
 {
     struct daemon *daemon = start("callback_max = 400ms");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
 
     (void)state;
     for (int i = 0; i < 6; i++) {
@@ -171,7 +161,7 @@ static void those_that_end_in_time_do_no_harm(void **state)
 static void a_process_that_was_stopped_is_not_stuck(void **state)
 {
     struct daemon *daemon = start("callback_max = 400ms");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
 
     (void)state;
     send_loop(peer, 300);
@@ -187,7 +177,7 @@ static void a_process_that_was_stopped_is_not_stuck(void **state)
 static void a_reload_changes_the_limit(void **state)
 {
     struct daemon *daemon = start("callback_max = 10m");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
     char config[1024];
 
     (void)state;
@@ -206,13 +196,11 @@ static void a_reload_changes_the_limit(void **state)
 static void a_room_that_fails_is_closed_alone_and_opened_again(void **state)
 {
     struct daemon *daemon = start("room_restart = 300ms");
-    struct peer *peer = join(daemon, "mill");
-    struct peer *talker = peer_connect(daemon);
+    struct peer *peer = peer_enter(daemon, "mill");
+    struct peer *talker = peer_enter(daemon, "talk");
     uint64_t failed_ns;
 
     (void)state;
-    peer_hello(talker);
-    peer_join(talker, "talk");
     peer_send_packet(peer, C_FAIL, NULL, 0);
     peer_expect_left(peer, ROOMD_LEAVE_ROOM_CLOSED);
     failed_ns = wait_now_ns();
@@ -224,8 +212,7 @@ static void a_room_that_fails_is_closed_alone_and_opened_again(void **state)
 
     daemon_expect_log_count(daemon, "event=room_open room=mill ", NULL, 2, WAIT_LONG_MS);
     assert_true(wait_now_ns() - failed_ns >= (RESTART_MS - 50) * (uint64_t)NS_IN_MS);
-    peer_send_join(peer, "mill");
-    peer_await_packet(peer, ROOMD_S_JOINED);
+    peer_join(peer, "mill");
     send_loop(peer, 0);
     peer_await_packet(peer, S_LOOPED);
     peer_send_packet(peer, C_FAIL, NULL, 0); /* and again */
@@ -241,7 +228,7 @@ static void a_room_that_fails_is_closed_alone_and_opened_again(void **state)
 static void without_room_restart_it_stays_closed_until_a_reload(void **state)
 {
     struct daemon *daemon = start("room_restart = 0");
-    struct peer *peer = join(daemon, "mill");
+    struct peer *peer = peer_enter(daemon, "mill");
 
     (void)state;
     peer_send_packet(peer, C_FAIL, NULL, 0);
@@ -250,8 +237,7 @@ static void without_room_restart_it_stays_closed_until_a_reload(void **state)
     assert_int_equal(daemon_log_count(daemon, "event=room_open room=mill ", NULL), 1);
     daemon_signal(daemon, SIGHUP);
     daemon_expect_log_count(daemon, "event=room_open room=mill ", NULL, 2, WAIT_LONG_MS);
-    peer_send_join(peer, "mill");
-    peer_await_packet(peer, ROOMD_S_JOINED);
+    peer_join(peer, "mill");
     peer_close(peer);
     daemon_stop(daemon);
 }

@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* Ticks are quick, so that what goes out with a tick does not slow the tests. */
-static const char config[] = "[room lobby]\n"
+static const char config[] = "[server]\n"
+                             "strikes_max = 1\n"
+                             "[room lobby]\n"
                              "content = chat\n"
                              "autojoin = yes\n"
                              "tick = 10ms\n"
@@ -20,16 +22,6 @@ static const char config[] = "[room lobby]\n"
 static const char config_no_autojoin[] = "[room cellar]\n"
                                          "content = chat\n"
                                          "tick = 10ms\n";
-
-/* A client that said hello and knows that it is in the lobby. */
-static struct peer *guest_connect(struct daemon *daemon)
-{
-    struct peer *client = peer_connect(daemon);
-
-    peer_hello(client);
-    peer_expect_joined(client, "lobby");
-    return client;
-}
 
 static void hello_is_answered_by_welcome_and_joined(void **state)
 {
@@ -72,7 +64,7 @@ static void silent_client_sees_only_content(void **state)
 {
     struct daemon *daemon = daemon_start(config);
     struct peer *silent = peer_connect(daemon);
-    struct peer *guest = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
     uint8_t unknown[8] = {0};
 
     (void)state;
@@ -131,8 +123,8 @@ static void engine_packets_before_hello_are_kicked(void **state)
 static void join_moves_from_room_to_room(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *mover = guest_connect(daemon);
-    struct peer *stayer = guest_connect(daemon);
+    struct peer *mover = peer_autojoin(daemon, "lobby");
+    struct peer *stayer = peer_autojoin(daemon, "lobby");
 
     (void)state;
     peer_send_join(mover, "cellar");
@@ -155,8 +147,8 @@ static void join_moves_from_room_to_room(void **state)
 static void refused_joins_change_nothing(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *owner = guest_connect(daemon);
-    struct peer *guest = guest_connect(daemon);
+    struct peer *owner = peer_autojoin(daemon, "lobby");
+    struct peer *guest = peer_autojoin(daemon, "lobby");
 
     (void)state;
     peer_join(owner, "tiny");
@@ -182,11 +174,11 @@ static void refused_joins_change_nothing(void **state)
 static void place_of_the_lost_is_free_again(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *guest = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
 
     (void)state;
     for (uint64_t i = 0; i < 3; i++) {
-        struct peer *owner = guest_connect(daemon);
+        struct peer *owner = peer_autojoin(daemon, "lobby");
 
         peer_join(owner, "tiny");
         peer_abort(owner);
@@ -200,8 +192,8 @@ static void place_of_the_lost_is_free_again(void **state)
 static void leave_is_answered_and_what_follows_is_refused(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *guest = guest_connect(daemon);
-    struct peer *stayer = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
+    struct peer *stayer = peer_autojoin(daemon, "lobby");
 
     (void)state;
     peer_send_packet(guest, ROOMD_C_LEAVE, NULL, 0);
@@ -281,9 +273,9 @@ static size_t rooms_read(const struct packet *packet, struct room_seen *rooms, s
 static void rooms_are_listed_with_their_players(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *guest = guest_connect(daemon);
-    struct peer *other = guest_connect(daemon);
-    struct peer *owner = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
+    struct peer *other = peer_autojoin(daemon, "lobby");
+    struct peer *owner = peer_autojoin(daemon, "lobby");
     struct room_seen rooms[8];
     uint32_t players[3] = {0};
 
@@ -337,8 +329,8 @@ static void ping_is_answered_with_its_bytes_and_the_time(void **state)
 static void unknown_packets_are_refused_by_name(void **state)
 {
     struct daemon *daemon = daemon_start(config);
-    struct peer *guest = guest_connect(daemon);
-    static const uint16_t ids[] = {0, 2, 3, 0x1234, 0xFEFF, 0xFF00, 0xFF07, 0xFF81, 0xFF87, 0xFFFF};
+    struct peer *guest = peer_autojoin(daemon, "lobby");
+    static const uint16_t ids[] = {0, 2, 3, 0x1234, 0xFEFF, 0xFF00, 0xFF08, 0xFF81, 0xFF87, 0xFFFF};
     uint8_t payload[16] = {0};
 
     (void)state;
@@ -380,7 +372,7 @@ static void control_packets_that_do_not_parse_are_kicked(void **state)
 
     (void)state;
     for (size_t i = 0; i < n + n_hello; i++) {
-        struct peer *client = i < n ? guest_connect(daemon) : peer_connect(daemon);
+        struct peer *client = i < n ? peer_autojoin(daemon, "lobby") : peer_connect(daemon);
 
         peer_send_hex(client, i < n ? bad[i] : bad_hello[i - n]);
         peer_expect_kick(client, ROOMD_CLOSE_MALFORMED);
@@ -430,7 +422,7 @@ static void one_session_too_many_is_told_so(void **state)
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        guests[i] = guest_connect(daemon);
+        guests[i] = peer_autojoin(daemon, "lobby");
     }
     for (size_t i = 0; i < 5; i++) {
         struct peer *late = peer_connect(daemon);
@@ -442,7 +434,7 @@ static void one_session_too_many_is_told_so(void **state)
     peer_expect_chat(guests[2], 1, "crowded");
     peer_close(guests[1]);
     daemon_expect_stat_equal(daemon, "sessions", 2);
-    guests[1] = guest_connect(daemon);
+    guests[1] = peer_autojoin(daemon, "lobby");
     for (size_t i = 0; i < 3; i++) {
         peer_close(guests[i]);
     }

@@ -14,6 +14,7 @@
 static const char config[] = "[server]\n"
                              "log = debug\n"
                              "frame_timeout = 400ms\n"
+                             "strikes_max = 1\n"
                              "[room lobby]\n"
                              "content = chat\n"
                              "autojoin = yes\n"

@@ -14,8 +14,7 @@ static const char config_slow_tick[] = "[server]\n"
 
 /* A stopped reader keeps the server from ending for as long as it may. */
 #define STOPPED_READER_CONFIG(timeout)                                                                       \
-    "[server]\n"                                                                                             \
-    "shutdown_timeout = " timeout "\n"                                                                       \
+    "[server]\n" FAST_CLIENTS "shutdown_timeout = " timeout "\n"                                             \
     "linger = 30s\n"                                                                                         \
     "[room lobby]\n"                                                                                         \
     "content = chat\n"                                                                                       \
@@ -25,19 +24,10 @@ static const char config_slow_tick[] = "[server]\n"
     "outbox_slices_max = 65535\n"                                                                            \
     "outbox_age_max = 10m\n"
 
-static struct peer *guest_connect(struct daemon *daemon)
-{
-    struct peer *client = peer_connect(daemon);
-
-    peer_hello(client);
-    peer_expect_joined(client, "lobby");
-    return client;
-}
-
 static void what_was_said_arrives_before_the_end(int signal)
 {
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct peer *speaker = guest_connect(daemon);
+    struct peer *speaker = peer_autojoin(daemon, "lobby");
     struct peer *silent = peer_connect(daemon);
     uint64_t from_ns;
 
@@ -80,7 +70,7 @@ static void an_empty_server_ends_at_once(void **state)
         struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("10m"));
 
         if (had_guest) {
-            peer_close(guest_connect(daemon));
+            peer_close(peer_autojoin(daemon, "lobby"));
             daemon_expect_stat_equal(daemon, "sessions", 0);
         }
         uint64_t from_ns = wait_now_ns();
@@ -95,7 +85,7 @@ static void an_empty_server_ends_at_once(void **state)
 static void nobody_new_is_let_in_while_it_ends(void **state)
 {
     struct daemon *daemon = daemon_start(STOPPED_READER_CONFIG("1s"));
-    struct peer *guest = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
 
     (void)state;
     daemon_signal(daemon, SIGTERM);
@@ -112,7 +102,7 @@ static struct peer *stopped_reader_make(struct daemon *daemon)
 {
     static uint8_t text[4000];
     struct peer *reader = peer_connect_narrow(daemon, 4096);
-    struct peer *speaker = guest_connect(daemon);
+    struct peer *speaker = peer_autojoin(daemon, "lobby");
 
     roomd_put_u16(text, sizeof(text) - 2);
     for (size_t i = 0; daemon_stat(daemon, "short_writes") == 0; i++) {
@@ -180,8 +170,8 @@ static unsigned tick_of(struct daemon *daemon)
 static void sighup_takes_a_good_file(void **state)
 {
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct peer *guest = guest_connect(daemon);
-    struct peer *other = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
+    struct peer *other = peer_autojoin(daemon, "lobby");
 
     (void)state;
     assert_int_equal(tick_of(daemon), 10000);
@@ -222,7 +212,7 @@ static void sighup_refuses_a_bad_file_whole(void **state)
         "[room lobby]\nautojoin = yes\ntick = 20ms\n[room attic]\ntick = 11s\n",
     };
     struct daemon *daemon = daemon_start(config_slow_tick);
-    struct peer *guest = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -248,7 +238,7 @@ static void sighup_refuses_a_bad_file_whole(void **state)
 static void sighup_without_a_file_changes_nothing(void **state)
 {
     struct daemon *daemon = daemon_start(NULL);
-    struct peer *guest = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
 
     (void)state;
     daemon_signal(daemon, SIGHUP);
@@ -258,7 +248,7 @@ static void sighup_without_a_file_changes_nothing(void **state)
     daemon_stop(daemon);
 
     daemon = daemon_start(config_slow_tick);
-    guest = guest_connect(daemon);
+    guest = peer_autojoin(daemon, "lobby");
     remove(daemon_config_path(daemon));
     daemon_signal(daemon, SIGHUP);
     daemon_expect_log(daemon, "level=error", "roomd.conf");
@@ -274,8 +264,8 @@ static void sigusr1_tells_how_things_are(void **state)
         "short_writes", "ticks",  "ticks_late",  "ticks_skipped",  "late_p99_us",   "late_max_us",  "jobs",
         "closes",       "chunks", "chunk_bytes", "callbacks_slow", "rooms_created", "rooms_retired"};
     struct daemon *daemon = daemon_start("[room lobby]\nautojoin = yes\ntick = 10ms\n[room attic]\n");
-    struct peer *guest = guest_connect(daemon);
-    struct peer *other = guest_connect(daemon);
+    struct peer *guest = peer_autojoin(daemon, "lobby");
+    struct peer *other = peer_autojoin(daemon, "lobby");
 
     (void)state;
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {

@@ -6,19 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct peer *guest_connect(struct daemon *daemon, const char *room)
-{
-    struct peer *client = peer_connect(daemon);
-
-    peer_hello(client);
-    peer_join(client, room);
-    return client;
-}
-
 static void late_joiner_sees_nothing_from_before_and_all_after(void **state)
 {
     struct daemon *daemon = daemon_start("[room hall]\ncontent = chat\ntick = 400ms\n");
-    struct peer *host = guest_connect(daemon, "hall");
+    struct peer *host = peer_enter(daemon, "hall");
 
     (void)state;
     /* Just after a flush, so that "before" is pending in the room while the other one enters. */
@@ -27,7 +18,7 @@ static void late_joiner_sees_nothing_from_before_and_all_after(void **state)
     uint64_t packets = daemon_stat(daemon, "packets_in");
     peer_send_chat(host, "before");
     daemon_expect_stat_equal(daemon, "packets_in", packets + 1);
-    struct peer *late = guest_connect(daemon, "hall");
+    struct peer *late = peer_enter(daemon, "hall");
     peer_send_chat(host, "after");
     daemon_expect_stat_equal(daemon, "packets_in", packets + 4);
     peer_send_chat(late, "mine");
@@ -45,12 +36,12 @@ static void last_words_arrive(void **state)
 {
     struct daemon *daemon =
         daemon_start("[server]\nlog = debug\n[room hall]\ncontent = chat\ntick = 200ms\n");
-    struct peer *stayer = guest_connect(daemon, "hall");
+    struct peer *stayer = peer_enter(daemon, "hall");
     uint8_t bytes[256];
 
     (void)state;
     /* By C_LEAVE: the leaver sees its own words too, before S_LEFT. */
-    struct peer *leaver = guest_connect(daemon, "hall");
+    struct peer *leaver = peer_enter(daemon, "hall");
     size_t n = packet_put_chat(bytes, "farewell");
     n += packet_put(bytes + n, ROOMD_C_LEAVE, NULL, 0);
     peer_send(leaver, bytes, n);
@@ -60,13 +51,13 @@ static void last_words_arrive(void **state)
     peer_close(leaver);
 
     /* By closing the connection. */
-    struct peer *closer = guest_connect(daemon, "hall");
+    struct peer *closer = peer_enter(daemon, "hall");
     peer_send_chat(closer, "and I");
     peer_close(closer);
     peer_expect_chat(stayer, 3, "and I");
 
     /* By ending the sending direction after the last frame. */
-    struct peer *half = guest_connect(daemon, "hall");
+    struct peer *half = peer_enter(daemon, "hall");
     peer_send_chat(half, "and me");
     peer_shutdown(half);
     peer_expect_chat(stayer, 4, "and me");
@@ -81,9 +72,9 @@ static void moving_takes_nothing_along(void **state)
 {
     struct daemon *daemon = daemon_start("[room hall]\ncontent = chat\ntick = 100ms\n"
                                          "[room yard]\ncontent = chat\ntick = 100ms\n");
-    struct peer *mover = guest_connect(daemon, "hall");
-    struct peer *hall = guest_connect(daemon, "hall");
-    struct peer *yard = guest_connect(daemon, "yard");
+    struct peer *mover = peer_enter(daemon, "hall");
+    struct peer *hall = peer_enter(daemon, "hall");
+    struct peer *yard = peer_enter(daemon, "yard");
     uint8_t bytes[512];
 
     (void)state;
@@ -172,8 +163,8 @@ static int compare_u64(const void *a, const void *b)
 static void tick_0_answers_at_the_end_of_the_turn(void **state)
 {
     struct daemon *daemon = daemon_start("[room hall]\ncontent = chat\ntick = 0\n");
-    struct peer *speaker = guest_connect(daemon, "hall");
-    struct peer *listener = guest_connect(daemon, "hall");
+    struct peer *speaker = peer_enter(daemon, "hall");
+    struct peer *listener = peer_enter(daemon, "hall");
     uint64_t took_ns[21];
 
     (void)state;
@@ -195,8 +186,8 @@ static void tick_0_answers_at_the_end_of_the_turn(void **state)
 static void early_flush_does_not_wait_for_the_tick(void **state)
 {
     struct daemon *daemon = daemon_start("[room hall]\ncontent = chat\ntick = 2s\nearly_flush = 4KiB\n");
-    struct peer *speaker = guest_connect(daemon, "hall");
-    struct peer *listener = guest_connect(daemon, "hall");
+    struct peer *speaker = peer_enter(daemon, "hall");
+    struct peer *listener = peer_enter(daemon, "hall");
     char text[401];
 
     (void)state;

@@ -2,10 +2,9 @@
  * The sample module, built as its reader would build it: by its own CMakeLists.txt, against the installed headers
  * alone. Then it is played over bare sockets; and modules that are wrong are refused by name.
  */
+#include "support/module.h"
 #include "support/system.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <roomd/content.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 
 enum { C_DIG = 1, S_DUG = 2, S_BURIED = 3, S_POINTS = 4, BUILD_MS = 60000, PATH_BYTES = 256 };
 
-static char directory[64];
 static char module_path[PATH_BYTES];
 
 static void run(const char *const argv[])
@@ -30,16 +28,7 @@ static void run(const char *const argv[])
 
 static void path_in(const char *name, char *out, size_t size)
 {
-    assert_in_range(snprintf(out, size, "%s/%s", directory, name), 1, size - 1);
-}
-
-static void file_write(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    assert_in_range(snprintf(out, size, "%s/%s", module_directory(), name), 1, size - 1);
 }
 
 /* Of all of roomd it sees only what an installation has. */
@@ -53,9 +42,9 @@ static int setup(void **state)
     char wanted[2 * PATH_BYTES];
     char *text;
 
-    (void)state;
-    snprintf(directory, sizeof(directory), "/tmp/roomd-test-XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    if (module_setup(state) != 0) {
+        return 1;
+    }
     path_in("installed", prefix, sizeof(prefix));
     path_in("build", build, sizeof(build));
     path_in("build/treasure.so", module_path, sizeof(module_path));
@@ -73,20 +62,6 @@ static int setup(void **state)
     assert_non_null(strstr(text, wanted));
     free(text);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- it plays ---- */
@@ -178,7 +153,7 @@ static void the_sample_is_played(void **state)
     peer_send_packet(one, 99, NULL, 0);
     peer_expect_error(one, ROOMD_ERROR_UNKNOWN_PACKET);
     peer_send_packet(one, C_DIG, "abc", 3);
-    peer_expect_kick(one, ROOMD_CLOSE_MALFORMED);
+    peer_expect_error(one, ROOMD_ERROR_MALFORMED);
     daemon_signal(daemon, SIGUSR1);
     daemon_expect_log(daemon, "event=counters", " treasures_found=3");
     peer_close(one);
@@ -193,9 +168,13 @@ static struct process_result check_config(const char *text)
 {
     char path[PATH_BYTES];
     struct process_result result;
+    FILE *file;
 
     path_in("roomd.conf", path, sizeof(path));
-    file_write(path, text);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
     process_run(&result, (const char *const[]){ROOMD_BINARY, "-t", "-c", path, NULL}, WAIT_LONG_MS);
     return result;
 }
@@ -237,30 +216,23 @@ static void its_options_are_checked(void **state)
     process_result_free(&result);
 }
 
-static void compile(const char *name, const char *text)
-{
-    char source[PATH_BYTES];
-    char module[PATH_BYTES];
-
-    path_in("wrong.c", source, sizeof(source));
-    path_in(name, module, sizeof(module));
-    file_write(source, text);
-    run((const char *const[]){"/usr/bin/env", "cc", "-shared", "-fPIC", "-I", ROOMD_SOURCE_DIR "/include",
-                              "-o", module, source, NULL});
-}
-
 static void modules_of_another_kind_are_refused(void **state)
 {
+    char path[MODULE_PATH_BYTES];
+
     (void)state;
-    compile("later.so", "#include <roomd/content.h>\n"
-                        "static const struct roomd_content table = {.abi = 2, .size = sizeof(table)};\n"
-                        "const struct roomd_content *roomd_module(void) { return &table; }\n");
+    module_build("later",
+                 "static const struct roomd_content table = {.abi = 2, .size = sizeof(table)};\n"
+                 "const struct roomd_content *roomd_module(void) { return &table; }\n",
+                 path);
     expect_refused("[room a]\ncontent = ./later.so\n",
                    "later.so: ", "made for version 2 of the content ABI, this server has version 1");
-    compile("other.so", "int something_else(void);\nint something_else(void) { return 0; }\n");
+    module_build("other", "int something_else(void);\nint something_else(void) { return 0; }\n", path);
     expect_refused("[room a]\ncontent = ./other.so\n", "other.so: ", "does not export roomd_module");
-    compile("lost.so", "int not_there(void);\nint roomd_module(void);\n"
-                       "int roomd_module(void) { return not_there(); }\n");
+    module_build("lost",
+                 "int not_there(void);\n"
+                 "const struct roomd_content *roomd_module(void) { not_there(); return NULL; }\n",
+                 path);
     expect_refused("[room a]\ncontent = ./lost.so\n", "lost.so", "not_there");
     expect_refused("[room a]\ncontent = ./missing.so\n", "roomd.conf:2:", "missing.so");
 }
@@ -273,5 +245,5 @@ int main(void)
         SYSTEM_TEST(modules_of_another_kind_are_refused),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, module_teardown);
 }

@@ -114,16 +114,6 @@ static void expect_filter(struct daemon *daemon, bool is_on, const char *why)
     assert_int_equal(status_field(daemon, "NoNewPrivs:"), 1);
 }
 
-static struct peer *join(struct daemon *daemon, const char *room)
-{
-    struct peer *peer = peer_connect(daemon);
-
-    peer_hello(peer);
-    peer_send_join(peer, room);
-    peer_await_packet(peer, ROOMD_S_JOINED);
-    return peer;
-}
-
 static uint32_t call(struct peer *peer, uint16_t which)
 {
     uint8_t payload[2];
@@ -230,7 +220,7 @@ static void a_call_that_reaches_out_ends_the_process(void **state)
     (void)state;
     for (size_t i = 0; i < 2 && has_filter(); i++) {
         struct daemon *daemon = start_with_module("", tame);
-        struct peer *peer = join(daemon, "hall");
+        struct peer *peer = peer_enter(daemon, "hall");
         char fields[128];
         char path[128];
         uint8_t payload[2];
@@ -252,7 +242,7 @@ static void a_call_that_reaches_out_ends_the_process(void **state)
 static void any_other_call_is_refused(void **state)
 {
     struct daemon *daemon = start_with_module("", tame);
-    struct peer *peer = join(daemon, "hall");
+    struct peer *peer = peer_enter(daemon, "hall");
 
     (void)state;
     expect_filter(daemon, has_filter(), "seccomp=no");
@@ -269,7 +259,7 @@ static void any_other_call_is_refused(void **state)
 static void it_is_off_for_a_content_that_does_not_say_it_can(void **state)
 {
     struct daemon *daemon = start_with_module("seccomp = yes", wild);
-    struct peer *peer = join(daemon, "hall");
+    struct peer *peer = peer_enter(daemon, "hall");
 
     (void)state;
     expect_filter(daemon, false, has_filter() ? "seccomp=no content=caller" : "seccomp=no");
@@ -282,7 +272,7 @@ static void it_is_off_for_a_content_that_does_not_say_it_can(void **state)
 static void it_is_off_when_the_config_says_so(void **state)
 {
     struct daemon *daemon = start_with_module("seccomp = no", tame);
-    struct peer *peer = join(daemon, "hall");
+    struct peer *peer = peer_enter(daemon, "hall");
 
     (void)state;
     expect_filter(daemon, false, "seccomp=no why=\"the config says so\"");
@@ -301,9 +291,7 @@ static void a_reload_brings_no_module_in(void **state)
     (void)state;
     snprintf(config, sizeof(config), "[room lobby]\nautojoin = yes\n[room hall]\ncontent = %s\n", tame);
     reload(daemon, config, has_filter() ? "event=reload_refused " : "event=reload ");
-    peer = peer_connect(daemon);
-    peer_hello(peer);
-    peer_expect_joined(peer, "lobby");
+    peer = peer_autojoin(daemon, "lobby");
     peer_close(peer);
     daemon_stop(daemon);
 }

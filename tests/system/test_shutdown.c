@@ -26,14 +26,13 @@ static int shutdown_teardown(void **state)
 /* On a unix socket, where the kernel takes two hundred thousand bytes or so: the rest is the server's to keep. */
 static struct daemon *daemon_start_local(const char *linger)
 {
-    char config[256];
+    char config[512];
     char listen[sizeof(socket_path) + sizeof("unix:")];
 
     snprintf(socket_path, sizeof(socket_path), "/tmp/roomd-test-shutdown-%d", (int)getpid());
     snprintf(listen, sizeof(listen), "unix:%s", socket_path);
     snprintf(config, sizeof(config),
-             "[server]\n"
-             "linger = %s\n"
+             "[server]\n" FAST_CLIENTS "linger = %s\n"
              "shutdown_timeout = 5s\n"
              "[room lobby]\n"
              "autojoin = yes\n"

@@ -9,31 +9,18 @@
 
 enum { NARROW_BYTES = 4096 };
 
-static const char config_bytes[] = "[room lobby]\n"
-                                   "content = chat\n"
-                                   "autojoin = yes\n"
-                                   "tick = 10ms\n"
-                                   "outbox_bytes_max = 256KiB\n"
-                                   "outbox_age_max = 60s\n"
-                                   "outbox_slices_max = 65535\n";
+#define ROOM "[room lobby]\ncontent = chat\nautojoin = yes\ntick = 10ms\n"
 
-static const char config_age[] = "[room lobby]\n"
-                                 "content = chat\n"
-                                 "autojoin = yes\n"
-                                 "tick = 10ms\n"
-                                 "outbox_bytes_max = 1GiB\n"
-                                 "outbox_age_max = 500ms\n"
-                                 "outbox_slices_max = 65535\n";
+static const char config_bytes[] =
+    "[server]\n" FAST_CLIENTS ROOM
+    "outbox_bytes_max = 256KiB\noutbox_age_max = 60s\noutbox_slices_max = 65535\n";
 
-static const char config_slices[] = "[server]\n"
-                                    "chunk_size = 4KiB\n"
-                                    "[room lobby]\n"
-                                    "content = chat\n"
-                                    "autojoin = yes\n"
-                                    "tick = 10ms\n"
-                                    "outbox_bytes_max = 1GiB\n"
-                                    "outbox_age_max = 60s\n"
-                                    "outbox_slices_max = 16\n";
+static const char config_age[] =
+    "[server]\n" FAST_CLIENTS ROOM
+    "outbox_bytes_max = 1GiB\noutbox_age_max = 500ms\noutbox_slices_max = 65535\n";
+
+static const char config_slices[] = "[server]\nchunk_size = 4KiB\n" FAST_CLIENTS ROOM
+                                    "outbox_bytes_max = 1GiB\noutbox_age_max = 60s\noutbox_slices_max = 16\n";
 
 /* A player with much to say, whose words come back to it and are checked. */
 struct speaker {
@@ -48,9 +35,8 @@ static void speaker_start(struct speaker *speaker, struct daemon *daemon)
 {
     memset(speaker, 0, sizeof(*speaker));
     memset(speaker->text, '.', sizeof(speaker->text) - 1);
-    speaker->client = peer_connect(daemon);
-    speaker->player = peer_hello(speaker->client);
-    peer_expect_joined(speaker->client, "lobby");
+    speaker->client = peer_autojoin(daemon, "lobby");
+    speaker->player = speaker->client->player;
 }
 
 static void speaker_listen(struct speaker *speaker, int timeout_ms)
@@ -148,51 +134,61 @@ static void readers_that_stop_are_closed_by_bytes(void **state)
     daemon_stop(daemon);
 }
 
-static void a_reader_that_stops_is_closed_by_slices(void **state)
-{
-    struct daemon *daemon = daemon_start(config_slices);
-    struct peer *reader = peer_connect_narrow(daemon, NARROW_BYTES);
+/* A reader that stops, two who talk past it, and one who says more than it can take. */
+struct hall {
+    struct daemon *daemon;
+    struct peer *reader;
     struct bystanders bystanders;
     struct speaker speaker;
+};
+
+static void hall_open(struct hall *hall, const char *config)
+{
+    hall->daemon = daemon_start(config);
+    hall->reader = peer_connect_narrow(hall->daemon, NARROW_BYTES);
+    bystanders_start(&hall->bystanders, hall->daemon, NULL);
+    speaker_start(&hall->speaker, hall->daemon);
+}
+
+/* The reader has been closed; nobody else lost anything. */
+static void hall_close(struct hall *hall)
+{
+    peer_await_closed(hall->reader);
+    peer_close(hall->reader);
+    speaker_finish(&hall->speaker);
+    bystanders_finish(&hall->bystanders);
+    daemon_stop(hall->daemon);
+}
+
+static void a_reader_that_stops_is_closed_by_slices(void **state)
+{
+    struct hall hall;
 
     (void)state;
-    bystanders_start(&bystanders, daemon, NULL);
-    speaker_start(&speaker, daemon);
-    speak_until_slow(&speaker, &bystanders, daemon, 1, 32u << 20);
-    peer_await_closed(reader);
-    peer_close(reader);
-    speaker_finish(&speaker);
-    bystanders_finish(&bystanders);
-    daemon_stop(daemon);
+    hall_open(&hall, config_slices);
+    speak_until_slow(&hall.speaker, &hall.bystanders, hall.daemon, 1, 32u << 20);
+    hall_close(&hall);
 }
 
 /* Little is said any more, and still it ends: what waits has an age. */
 static void a_reader_that_stops_is_closed_by_age(void **state)
 {
-    struct daemon *daemon = daemon_start(config_age);
-    struct peer *reader = peer_connect_narrow(daemon, NARROW_BYTES);
-    struct bystanders bystanders;
-    struct speaker speaker;
+    struct hall hall;
 
     (void)state;
-    bystanders_start(&bystanders, daemon, NULL);
-    speaker_start(&speaker, daemon);
-    for (size_t bytes = 0; daemon_stat(daemon, "short_writes") == 0; bytes += 32 * 3010) {
+    hall_open(&hall, config_age);
+    for (size_t bytes = 0; daemon_stat(hall.daemon, "short_writes") == 0; bytes += 32 * 3010) {
         assert_true(bytes < 32u << 20);
-        speaker_say(&speaker, 32);
+        speaker_say(&hall.speaker, 32);
     }
     uint64_t from_ns = wait_now_ns();
-    while (daemon_log_count(daemon, "event=close ", "reason=slow") == 0) {
-        bystanders_run(&bystanders, 50, 10);
-        speaker_listen(&speaker, 0);
+    while (daemon_log_count(hall.daemon, "event=close ", "reason=slow") == 0) {
+        bystanders_run(&hall.bystanders, 50, 10);
+        speaker_listen(&hall.speaker, 0);
         assert_true(wait_now_ns() - from_ns < 5000000000u);
     }
     assert_in_range((wait_now_ns() - from_ns) / 1000000u, 300, 3000);
-    peer_await_closed(reader);
-    peer_close(reader);
-    speaker_finish(&speaker);
-    bystanders_finish(&bystanders);
-    daemon_stop(daemon);
+    hall_close(&hall);
 }
 
 /* A reader that pauses and goes on within the limits loses nothing. */

@@ -176,10 +176,7 @@ static void a_server_that_hangs_starves_it(void **state)
     snprintf(config, sizeof(config), "[room mill]\ncontent = %s\n", module);
     daemon = daemon_start(config);
     expect_told("READY=1\n");
-    peer = peer_connect(daemon);
-    peer_hello(peer);
-    peer_send_join(peer, "mill");
-    peer_await_packet(peer, ROOMD_S_JOINED);
+    peer = peer_enter(daemon, "mill");
     begin_ns = last_ns = wait_now_ns();
     peer_send_packet(peer, C_LOOP, NULL, 0);
     while (wait_now_ns() - begin_ns < (LOOP_MS + 3 * WATCHDOG_MS) * 1000000ull) {

@@ -24,54 +24,45 @@ static const char config[] = "[room lobby]\n"
                              "tick = 250ms\n";
 
 /* Two players who are in the room, ids 1 and 2 in the order of connecting. */
-static void players_connect(struct daemon *daemon, struct peer *players[2])
+static struct daemon *start(const char *config_text, struct peer *players[2])
 {
+    struct daemon *daemon = daemon_start(config_text);
+
     for (unsigned i = 0; i < 2; i++) {
         players[i] = peer_connect(daemon);
         daemon_expect_stat_equal(daemon, "sessions", i + 1);
     }
-}
-
-static void both_expect(struct peer *players[2], const char *hex)
-{
-    peer_expect_hex(players[0], hex, WAIT_LONG_MS);
-    peer_expect_hex(players[1], hex, WAIT_LONG_MS);
+    return daemon;
 }
 
 static void chat_is_byte_for_byte(void **state)
 {
-    struct daemon *daemon = daemon_start(config);
     struct peer *players[2];
+    struct daemon *daemon = start(config, players);
 
     (void)state;
-    players_connect(daemon, players);
     peer_send_hex(players[1], SERVER);
-    both_expect(players, SERVER_OF_2);
+    both_expect_hex(players, SERVER_OF_2);
     peer_send_hex(players[0], HANGUL);
-    both_expect(players, HANGUL_OF_1);
+    both_expect_hex(players, HANGUL_OF_1);
     peer_send_hex(players[0], EMPTY);
-    both_expect(players, EMPTY_OF_1);
+    both_expect_hex(players, EMPTY_OF_1);
     peer_expect_silence(players[0], 600);
     peer_expect_silence(players[1], 1);
-    peer_close(players[0]);
-    peer_close(players[1]);
-    daemon_stop(daemon);
+    both_close(daemon, players);
 }
 
 static void without_suffix_the_text_goes_out_as_it_came(void **state)
 {
-    struct daemon *daemon = daemon_start(NULL);
     struct peer *players[2];
+    struct daemon *daemon = start(NULL, players);
 
     (void)state;
-    players_connect(daemon, players);
     peer_send_hex(players[1], HANGUL);
-    both_expect(players, "0e 00 02 00 02 00 00 00 04 00 48 c5 55 b1");
+    both_expect_hex(players, "0e 00 02 00 02 00 00 00 04 00 48 c5 55 b1");
     peer_send_hex(players[0], EMPTY);
-    both_expect(players, "0a 00 02 00 01 00 00 00 00 00");
-    peer_close(players[0]);
-    peer_close(players[1]);
-    daemon_stop(daemon);
+    both_expect_hex(players, "0a 00 02 00 01 00 00 00 00 00");
+    both_close(daemon, players);
 }
 
 /* What one read of the socket yields. */
@@ -90,14 +81,13 @@ static void one_segment_expect(struct peer *client, const char *hex)
 /* What comes within one tick leaves in one write for each player, in the order of arrival at the room. */
 static void a_tick_is_one_segment(void **state)
 {
-    struct daemon *daemon = daemon_start(config);
     struct peer *players[2];
+    struct daemon *daemon = start(config, players);
 
     (void)state;
-    players_connect(daemon, players);
     /* Just after a flush, so that both packets fall into the next one. */
     peer_send_hex(players[0], EMPTY);
-    both_expect(players, EMPTY_OF_1);
+    both_expect_hex(players, EMPTY_OF_1);
     uint64_t writev_before = daemon_stat(daemon, "writev");
     peer_send_hex(players[1], SERVER);
     wait_sleep_ms(40);
@@ -105,31 +95,26 @@ static void a_tick_is_one_segment(void **state)
     one_segment_expect(players[0], SERVER_OF_2 HANGUL_OF_1);
     one_segment_expect(players[1], SERVER_OF_2 HANGUL_OF_1);
     assert_int_equal(daemon_stat(daemon, "writev") - writev_before, 2);
-    peer_close(players[0]);
-    peer_close(players[1]);
-    daemon_stop(daemon);
+    both_close(daemon, players);
 }
 
 /* The tick gates: from one flush to the next a quarter of a second passes. */
 static void the_tick_is_250_ms(void **state)
 {
-    struct daemon *daemon = daemon_start(config);
     struct peer *players[2];
+    struct daemon *daemon = start(config, players);
 
     (void)state;
-    players_connect(daemon, players);
     peer_send_hex(players[0], EMPTY);
-    both_expect(players, EMPTY_OF_1);
+    both_expect_hex(players, EMPTY_OF_1);
     uint64_t from_ns = wait_now_ns();
     for (int i = 0; i < 4; i++) {
         peer_send_hex(players[0], EMPTY);
-        both_expect(players, EMPTY_OF_1);
+        both_expect_hex(players, EMPTY_OF_1);
     }
     uint64_t took_ms = (wait_now_ns() - from_ns) / 1000000u;
     assert_in_range(took_ms, 900, 2000);
-    peer_close(players[0]);
-    peer_close(players[1]);
-    daemon_stop(daemon);
+    both_close(daemon, players);
 }
 
 int main(void)

@@ -23,7 +23,8 @@ static struct daemon *field_start(const char *settings)
 {
     char config[256];
 
-    snprintf(config, sizeof(config), "[room ground]\ncontent = field\nautojoin = yes\ntick = 250ms\n%s",
+    snprintf(config, sizeof(config),
+             "[server]\nstrikes_max = 1\n[room ground]\ncontent = field\nautojoin = yes\ntick = 250ms\n%s",
              settings);
     return daemon_start(config);
 }
@@ -38,13 +39,6 @@ static void players_come(struct daemon *daemon, struct peer *players[2])
     peer_expect_hex(players[0], ENTER_2, WAIT_LONG_MS);
 }
 
-static void both_close(struct daemon *daemon, struct peer *players[2])
-{
-    peer_close(players[0]);
-    peer_close(players[1]);
-    daemon_stop(daemon);
-}
-
 static void field_is_byte_for_byte(const char *settings)
 {
     struct daemon *daemon = field_start(settings);
@@ -52,8 +46,7 @@ static void field_is_byte_for_byte(const char *settings)
 
     players_come(daemon, players);
     peer_send_hex(players[1], MOVE);
-    peer_expect_hex(players[0], MOVED_2, WAIT_LONG_MS);
-    peer_expect_hex(players[1], MOVED_2, WAIT_LONG_MS);
+    both_expect_hex(players, MOVED_2);
     peer_send_hex(players[1], LEAVE);
     peer_expect_hex(players[0], LEFT_2, WAIT_LONG_MS);
     /* The connection stays open; what comes over it moves nobody. */
@@ -105,14 +98,12 @@ static void the_newest_move_wins(void **state)
     players_come(daemon, players);
     /* Just after a flush, so that all of them fall into the next one. */
     peer_send_hex(players[1], MOVE);
-    peer_expect_hex(players[0], MOVED_2, WAIT_LONG_MS);
-    peer_expect_hex(players[1], MOVED_2, WAIT_LONG_MS);
+    both_expect_hex(players, MOVED_2);
     for (int i = 0; i < 19; i++) {
         peer_send_hex(players[1], "10 00 05 00 " AT_0);
     }
     peer_send_hex(players[1], MOVE);
-    peer_expect_hex(players[0], MOVED_2, WAIT_LONG_MS);
-    peer_expect_hex(players[1], MOVED_2, WAIT_LONG_MS);
+    both_expect_hex(players, MOVED_2);
     peer_expect_silence(players[0], QUIET_MS);
     both_close(daemon, players);
 }
@@ -170,8 +161,7 @@ static void a_field_without_ticks_tells_moves(void **state)
     (void)state;
     players_come(daemon, players);
     peer_send_hex(players[1], MOVE);
-    peer_expect_hex(players[0], MOVED_2, WAIT_LONG_MS);
-    peer_expect_hex(players[1], MOVED_2, WAIT_LONG_MS);
+    both_expect_hex(players, MOVED_2);
     both_close(daemon, players);
 }
 

@@ -54,7 +54,17 @@ if command -v python3 >/dev/null; then
     done
     awk '/^```python$/ { on = 1; next } /^```$/ { on = 0 } on' "$readme" | sed "s/7777/$port/" >"$scratch/client.py"
     [ "$(wc -l <"$scratch/client.py")" -ge 10 ] || fail "holds no Python client"
-    said=$({ sleep 0.5; echo hello; sleep 1; echo; } | timeout 20 python3 "$scratch/client.py")
+    # It says hello, and ends with an empty line once it has been told so, or after a while.
+    has_come() { grep -q 'hello$' "$scratch/said" 2>/dev/null; }
+    {
+        echo hello
+        for _ in $(seq 200); do
+            has_come && break
+            sleep 0.1
+        done
+        echo
+    } | timeout 40 python3 -u "$scratch/client.py" >"$scratch/said"
+    said=$(cat "$scratch/said")
     grep -q '^player [0-9]*: hello$' <<<"$said" || fail "its Python client was not told what it said: $said"
     grep -q '^packet ff81: ' <<<"$said" || fail "its Python client got no S_WELCOME: $said"
 else

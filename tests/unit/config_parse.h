@@ -3,12 +3,16 @@
 #define ROOMD_TESTS_UNIT_CONFIG_PARSE_H
 
 #include "daemon/config.h"
+#include "daemon/config_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+enum { TEXT_BYTES = 1024 };
 
 static inline int parse_bytes(struct config *config, const char *bytes, size_t size,
                               char error[CONFIG_ERROR_BYTES])
@@ -30,6 +34,18 @@ static inline void parse_good(struct config *config, const char *text)
 
     assert_string_equal(error, "");
     assert_int_equal(result, 0);
+}
+
+/* A file in which line 2 gives `key` that value. */
+static inline void write_file(char out[TEXT_BYTES], const struct config_key *key, const char *value)
+{
+    static const char *const formats[] = {
+        [CONFIG_SERVER] = "[server]\n%s = %s\n[room a]\n",
+        [CONFIG_ROOM] = "[room a]\n%s = %s\n",
+        [CONFIG_TEMPLATE] = "[template t]\n%s = %s\n[room a]\n",
+    };
+
+    snprintf(out, TEXT_BYTES, formats[key->section], key->name, value);
 }
 
 #endif

@@ -189,27 +189,10 @@ static inline void saved_turn(struct saved_room *saved, uint32_t players)
 
 /* ---- bytes into a room ---- */
 
-/* What a restore begins with: the content is closed, nothing is open, nothing waits, the players are there. */
+/* As a restore begins. */
 static inline void saved_shut(struct fake_room *room)
 {
-    for (uint32_t i = 0; i < room->player_count; i++) {
-        struct fake_player *player = room->players[i];
-
-        while (player->follow_count > 1) {
-            assert_int_equal(fake_unfollow(player, player->follows[1].stream), 0);
-        }
-        fake_pull(player);
-        player->user = NULL;
-    }
-    if (room->state != NULL) {
-        room->content->close(room->state);
-    }
-    room->state = NULL;
-    fake_jobs_clear(&room->jobs);
-    while (room->stream_count > 1) {
-        fake_stream_close(room, room->streams[1]->order);
-    }
-    fake_memory_give_back(room);
+    fake_shut(room);
 }
 
 /* Into a room that is shut. When it is refused, nothing may be left but the room's memory, which goes here. */

@@ -58,6 +58,27 @@ static void what_is_granted_is_exact(void **state)
     }
 }
 
+/* From a nanosecond to an hour later, whole numbers of 128 bits say the same. */
+static void however_long_it_was_not_asked_it_is_exact(void **state)
+{
+    (void)state;
+    srand(2);
+    for (int round = 0; round < 200000; round++) {
+        struct rate of = {.per_s = 1 + ((uint32_t)rand() >> rand() % 31),
+                          .burst = 1 + ((uint32_t)rand() >> rand() % 31)};
+        uint32_t taken = (uint32_t)rand() % of.burst + 1;
+        uint64_t later_ns = ((uint64_t)rand() << 11) >> rand() % 42;
+        unsigned __int128 level =
+            (unsigned __int128)(of.burst - taken) * NS_PER_S + (unsigned __int128)later_ns * of.per_s;
+        struct bucket bucket;
+
+        bucket_fill(&bucket, &of, 5);
+        bucket_take(&bucket, &of, taken);
+        level = level < of.burst * NS_PER_S ? level : of.burst * NS_PER_S;
+        assert_true(bucket_level(&bucket, &of, 5 + later_ns) == level);
+    }
+}
+
 static void it_never_holds_more_than_the_burst(void **state)
 {
     struct bucket bucket;
@@ -110,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_with_the_burst),
         cmocka_unit_test(what_is_granted_is_exact),
+        cmocka_unit_test(however_long_it_was_not_asked_it_is_exact),
         cmocka_unit_test(it_never_holds_more_than_the_burst),
         cmocka_unit_test(the_largest_numbers_do_not_wrap),
         cmocka_unit_test(a_lower_burst_holds_at_once),

@@ -173,6 +173,12 @@ static const struct bad_file {
     {"[room a]\noutbox_bytes_max = 1GiB\n[room b]\nearly_flush = 300KiB\ntick = 1s\noutbox_bytes_max = "
      "256KiB\n",
      "t.conf:3: [room b] early_flush = 300KiB: above outbox_bytes_max, 256KiB"},
+    {"[room a]\n[server]\nframe_max = 1025\ninput_burst = 1KiB\n",
+     "t.conf:2: [server] input_burst = 1KiB: below frame_max, 1025"},
+    {"[server]\ninput_burst = 4095\n[room a]\n",
+     "t.conf:1: [server] input_burst = 4095: below frame_max, 4KiB"},
+    {"[room a]\n[room b]\ninput_burst = 60KiB\n[server]\nframe_max = 65535\n",
+     "t.conf:2: [room b] input_burst = 60KiB: below frame_max, 65535"},
     /* lines of text */
     {"[server]\nannouncement = a\tb\n[room a]\n", "t.conf:2: announcement = a?b: not printable UTF-8"},
     {"[server]\nannouncement = a \xff\n[room a]\n", "t.conf:2: announcement = a ?: not printable UTF-8"},
@@ -341,6 +347,11 @@ static void test_values_at_their_very_limit(void **state)
     for (uint32_t i = 0; i < config.room_count; i++) {
         assert_int_equal(config.rooms[i].early_flush_bytes, config.rooms[i].outbox_bytes_max);
     }
+    config_fini(&config);
+    parse_good(&config, "[server]\nframe_max = 65535\ninput_burst = 65535\n[room a]\ninput_burst = 0\n"
+                        "[template b]\ninput_burst = 65535\n");
+    assert_int_equal(config.rooms[0].input_burst, 0);
+    assert_int_equal(config.templates[0].input_burst, config.server.frame_bytes_max);
     config_fini(&config);
 }
 

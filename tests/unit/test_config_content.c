@@ -103,6 +103,8 @@ static const struct bad_text {
     {"[room a]\nseed = -1\n", "t.conf:2: seed = -1: not a whole number (write it like 1000, without a unit)"},
     {"[room a]\n[template b]\nearly_flush = 8MiB\n",
      "t.conf:2: [template b] early_flush = 8MiB: above outbox_bytes_max, 4MiB"},
+    {"[room a]\n[template b]\ninput_burst = 4095\n",
+     "t.conf:2: [template b] input_burst = 4095: below frame_max, 4KiB"},
     {"[room a]\n[template b]\njob_bytes_max = 64KiB\n[server]\nframe_max = 65535\n",
      "t.conf:3: job_bytes_max = 64KiB: below 4 x frame_max, 262140"},
     {"[room a]\nviwe = 1\n[template b]\nviwe = 1\nmap = x\nviwe = 2\n",

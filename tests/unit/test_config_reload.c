@@ -11,19 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TEXT_BYTES = 1024, MANY_ROOMS = CONFIG_ROOMS_MAX };
-
-/* A file in which line 2 gives `key` that value. */
-static void write_file(char out[TEXT_BYTES], const struct config_key *key, const char *value)
-{
-    static const char *const formats[] = {
-        [CONFIG_SERVER] = "[server]\n%s = %s\n[room a]\n",
-        [CONFIG_ROOM] = "[room a]\n%s = %s\n",
-        [CONFIG_TEMPLATE] = "[template t]\n%s = %s\n[room a]\n",
-    };
-
-    snprintf(out, TEXT_BYTES, formats[key->section], key->name, value);
-}
+enum { MANY_ROOMS = CONFIG_ROOMS_MAX };
 
 static int check_reload(const char *old_text, const char *new_text, char error[CONFIG_ERROR_BYTES])
 {

@@ -100,6 +100,9 @@ static void packets_are_these_bytes(void **state)
     BYTES(control_put_pong(out, 1, 2), "\x14\0\x85\xFF\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0");
     BYTES(control_put_error(out, ROOMD_ERROR_NO_SUCH_ROOM, NULL), "\x14\0\x86\xFF\x01\0\x0C\0no such room");
     BYTES(control_put_kick(out, ROOMD_CLOSE_SHUTDOWN, "bye"), "\x0B\0\x87\xFF\x01\0\x03\0bye");
+    BYTES(control_put_client_pong(out, 0x0102030405060708), "\x0C\0\x07\xFF\x08\x07\x06\x05\x04\x03\x02\x01");
+    BYTES(control_put_resync(out, 0x01020304, 5), "\x0C\0\x88\xFF\x04\x03\x02\x01\x05\0\0\0");
+    BYTES(control_put_server_ping(out, 0x0102030405060708), "\x0C\0\x89\xFF\x08\x07\x06\x05\x04\x03\x02\x01");
 #undef BYTES
 }
 
@@ -231,6 +234,9 @@ static void payloads_are_exact(void **state)
     assert_exact(out, control_put_pong(out, 1, 2));
     assert_exact(out, control_put_error(out, ROOMD_ERROR_ROOM_FULL, NULL));
     assert_exact(out, control_put_kick(out, ROOMD_CLOSE_FULL, NULL));
+    assert_exact(out, control_put_client_pong(out, 1));
+    assert_exact(out, control_put_server_ping(out, 1));
+    assert_exact(out, control_put_resync(out, 1, 2));
 }
 
 static void only_the_sides_own_ids_are_known(void **state)
@@ -243,8 +249,8 @@ static void only_the_sides_own_ids_are_known(void **state)
         const int from_client = control_decode(&frame, &control);
         const int from_server = control_decode_server(&frame, &server);
 
-        assert_int_equal(from_client == -ENOENT, id < ROOMD_C_HELLO || id > ROOMD_C_CREATE);
-        assert_int_equal(from_server == -ENOENT, id < ROOMD_S_WELCOME || id > ROOMD_S_KICK);
+        assert_int_equal(from_client == -ENOENT, id < ROOMD_C_HELLO || id > ROOMD_C_PONG);
+        assert_int_equal(from_server == -ENOENT, id < ROOMD_S_WELCOME || id > ROOMD_S_PING);
     }
 }
 

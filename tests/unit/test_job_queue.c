@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "room/job_queue.h"
 
 enum { RECORD_HEAD_BYTES_MAX = 64 };
@@ -245,6 +246,7 @@ static void model_check(const struct model *model)
 static void random_use_equals_the_model(void **state)
 {
     static const size_t bytes_max[] = {70000, 65536 * 2, 1024 * 1024};
+    uint32_t trimmed = 0;
 
     (void)state;
     for (unsigned seed = 0; seed < 9; seed++) {
@@ -265,6 +267,9 @@ static void random_use_equals_the_model(void **state)
                 }
                 model_check(model);
             }
+            job_queue_trim(&model->queue);
+            assert_int_equal(model->queue.ring == NULL, model->pushed == model->popped);
+            trimmed += model->queue.ring == NULL;
         }
         assert_true(model->pushed > 1000);
         assert_true(model->refused > 0 || seed % 3 == 2);
@@ -275,6 +280,35 @@ static void random_use_equals_the_model(void **state)
         job_queue_fini(&model->queue);
         free(model);
     }
+    assert_true(trimmed > 0);
+}
+
+/* While it holds something it is as good as full: its senders wait. Empty, there is nothing to wait for. */
+static void a_queue_that_can_not_grow_is_full(void **state)
+{
+    enum { BYTES = 1000 };
+    struct job_queue queue;
+    uint64_t pushed = 0;
+
+    (void)state;
+    job_queue_init(&queue, 1024 * 1024);
+    memory_set_limit(memory_used_bytes());
+    assert_int_equal(push_numbered(&queue, 0, BYTES), -ENOMEM);
+    memory_set_limit(UINT64_MAX);
+    assert_int_equal(push_numbered(&queue, pushed++, BYTES), 0);
+    memory_set_limit(memory_used_bytes());
+    while (push_numbered(&queue, pushed, BYTES) == 0) {
+        pushed++;
+    }
+    assert_in_range(pushed, 2, 4);
+    assert_int_equal(push_numbered(&queue, pushed, BYTES), -ENOBUFS);
+    for (uint64_t popped = 0; popped < pushed; popped++) {
+        pop_numbered(&queue, popped, BYTES);
+    }
+    assert_int_equal(push_numbered(&queue, 0, BYTES), 0); /* in the ring that it has */
+    pop_numbered(&queue, 0, BYTES);
+    memory_set_limit(UINT64_MAX);
+    job_queue_fini(&queue);
 }
 
 /* Jobs do nothing any more and keep their turn; packets come out as they went in, wherever they lie in the ring. */
@@ -319,6 +353,7 @@ int main(void)
         cmocka_unit_test(an_empty_queue_takes_the_largest_job_anywhere),
         cmocka_unit_test(a_lowered_limit_keeps_what_waits),
         cmocka_unit_test(random_use_equals_the_model),
+        cmocka_unit_test(a_queue_that_can_not_grow_is_full),
         cmocka_unit_test(dropped_jobs_keep_their_turn),
     };
 

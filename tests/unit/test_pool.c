@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "base/asan.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/pool.h"
 #include "support/alloc_count.h"
 
@@ -228,7 +230,9 @@ static void a_steady_state_calls_malloc_never(void **state)
     calls_before = alloc_count_calls();
     take_all(&pool, OBJECTS_MAX);
     calls_after = alloc_count_calls();
-    assert_int_equal(calls_after - calls_before, (OBJECTS_MAX + pool.slab_objects - 1) / pool.slab_objects);
+    /* One for each slab, and one for their list. */
+    assert_int_equal(calls_after - calls_before,
+                     (OBJECTS_MAX + pool.slab_objects - 1) / pool.slab_objects + 1);
     assert_null(pool_take(&pool)); /* a refusal costs nothing either */
     assert_true(alloc_count_calls() == calls_after);
     give_all(&pool, OBJECTS_MAX);
@@ -242,6 +246,96 @@ static void a_steady_state_calls_malloc_never(void **state)
     }
     calls_after = alloc_count_calls();
     assert_int_equal(calls_after - calls_before, 0);
+    pool_fini(&pool);
+}
+
+/* What is in use stays as it is, and what went back may be had again. */
+static void whole_slabs_go_back_when_nobody_uses_them(void **state)
+{
+    uint64_t memory_before = memory_used_bytes();
+    uint32_t random = 1;
+    struct pool pool;
+
+    (void)state;
+    if (ASAN_IS_ON) {
+        skip();
+    }
+    pool_init(&pool, "test", 100, OBJECTS_MAX);
+    for (uint32_t round = 0; round < 40; round++) {
+        uint32_t keep_each = 1 + round * 25; /* of so many one is kept: from all to one in two slabs */
+        uint64_t used_bytes;
+        uint64_t bytes;
+        uint32_t total;
+
+        take_all(&pool, OBJECTS_MAX);
+        for (uint32_t i = 0; i < OBJECTS_MAX; i++) {
+            memset(taken[i], (int)(i & 0xFF), 100);
+        }
+        for (uint32_t i = 0; i < OBJECTS_MAX; i++) { /* in no order of theirs */
+            random = random * 1664525 + 1013904223;
+            uint32_t at = i + random % (OBJECTS_MAX - i);
+            void *object = taken[at];
+
+            taken[at] = taken[i];
+            taken[i] = object;
+        }
+        uint32_t kept = OBJECTS_MAX / keep_each;
+
+        for (uint32_t i = kept; i < OBJECTS_MAX; i++) {
+            pool_give(&pool, taken[i]);
+        }
+        used_bytes = memory_used_bytes();
+        total = pool.total;
+        bytes = pool_trim(&pool);
+        assert_int_equal(bytes, (uint64_t)(total - pool.total) * pool.object_bytes);
+        assert_in_range(used_bytes - memory_used_bytes(), bytes, bytes + 6 * 64);
+        assert_int_equal(pool.used, kept);
+        assert_true(pool.total >= kept && pool.total <= kept * pool.slab_objects);
+        assert_int_equal(pool_trim(&pool), 0);
+        for (uint32_t i = 0; i < kept; i++) {
+            const unsigned char *object = taken[i];
+
+            for (int n = 1; n < 100; n++) {
+                assert_int_equal(object[n], object[0]);
+            }
+            pool_give(&pool, taken[i]);
+        }
+    }
+    assert_true(pool_trim(&pool) > 0);
+    assert_int_equal(pool.total, 0);
+    pool_fini(&pool);
+    assert_int_equal(memory_used_bytes(), memory_before);
+}
+
+static bool take_one_more(struct pool *pool)
+{
+    void *object = pool_take(pool);
+
+    if (object != NULL) {
+        taken[pool->used - 1] = object;
+    }
+    return object != NULL;
+}
+
+static void a_pool_without_memory_for_a_slab_is_as_it_was(void **state)
+{
+    struct pool pool;
+    uint32_t used;
+
+    (void)state;
+    pool_init(&pool, "test", 100, OBJECTS_MAX);
+    assert_true(take_one_more(&pool));
+    memory_set_limit(memory_used_bytes() + 1000);
+    while (take_one_more(&pool)) {
+    }
+    used = pool.used;
+    assert_int_equal(pool.total, used);
+    assert_in_range(used, 2, ASAN_IS_ON ? 11 : pool.slab_objects);
+    assert_false(take_one_more(&pool));
+    memory_set_limit(UINT64_MAX);
+    assert_true(take_one_more(&pool));
+    assert_int_equal(pool.used, used + 1);
+    give_all(&pool, used + 1);
     pool_fini(&pool);
 }
 
@@ -287,6 +381,8 @@ int main(void)
         cmocka_unit_test(a_pool_grows_by_slabs_and_keeps_them),
         cmocka_unit_test(what_is_given_back_is_poisoned),
         cmocka_unit_test(a_steady_state_calls_malloc_never),
+        cmocka_unit_test(whole_slabs_go_back_when_nobody_uses_them),
+        cmocka_unit_test(a_pool_without_memory_for_a_slab_is_as_it_was),
         cmocka_unit_test(every_kind_of_allocation_is_counted),
     };
 

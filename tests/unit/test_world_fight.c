@@ -370,7 +370,8 @@ static void fight_tick(struct fight *fight)
 /* Returns the digest of everything that anyone was sent. */
 static uint64_t fight_out(const char *view, uint64_t seed)
 {
-    static const struct roomd_content content = {.name = "fight", .open = fight_open, ARENA_CALLBACKS};
+    static const struct roomd_content content = {
+        .name = "fight", .open = fight_open, .packet = world_packet, WORLD_CALLBACKS};
     struct fight fight;
     uint64_t digest;
 

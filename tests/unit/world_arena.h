@@ -81,13 +81,10 @@ static inline int arena_open_peace(const struct roomd_host *host, struct roomd_r
     return world_open(host, room, &kind, state);
 }
 
-#define ARENA_CALLBACKS                                                                                      \
-    .abi = ROOMD_CONTENT_ABI, .size = sizeof(struct roomd_content), .close = world_close,                    \
-    .enter = world_enter, .leave = world_leave, .packet = world_packet, .tick = world_tick,                  \
-    .options = world_options, .resync = world_resync, .announce = world_announce
-
-static const struct roomd_content arena_fight = {.name = "arena", .open = arena_open_fight, ARENA_CALLBACKS};
-static const struct roomd_content arena_peace = {.name = "peace", .open = arena_open_peace, ARENA_CALLBACKS};
+static const struct roomd_content arena_fight = {
+    .name = "arena", .open = arena_open_fight, .packet = world_packet, WORLD_CALLBACKS};
+static const struct roomd_content arena_peace = {
+    .name = "peace", .open = arena_open_peace, .packet = world_packet, WORLD_CALLBACKS};
 
 /* `map` and `rules` are the files' texts; "" for none. `view` is in m, as text. */
 static inline struct arena arena_open(const struct roomd_content *content, const char *map, const char *rules,

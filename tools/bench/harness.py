@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import time
 
 START_SECONDS = 10  # until a server says where it listens
 STOP_SECONDS = 15  # from SIGTERM to the end of a server
+ANSWER_SECONDS = 10  # from SIGUSR1 to the statistics
+ATTACKER_NICE = 5
 PR_SET_PDEATHSIG = 1
 LOGFMT = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -37,11 +40,16 @@ def _end(child):
     _children.pop(child.pid, None)
 
 
-def _start(command, core, stdout, stderr):
+def _start(command, core, stdout, stderr, limits=(), nice=0):
     def prepare():
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if core is not None:
             os.sched_setaffinity(0, {core})
+        os.nice(nice)
+        if nice > 0 and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # there it is this that yields
+        for which, most in limits:
+            resource.setrlimit(which, (most, most))
 
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, preexec_fn=prepare)
@@ -64,17 +72,18 @@ def number(text):
 class Server:
     """A server under load. Leaving the `with` block ends it; `stats` and `rooms` hold what it said then."""
 
-    def __init__(self, name, command, core):
+    def __init__(self, name, command, core, limits=()):
         self.name = name
         self.command = command
         self.core = core
+        self.limits = limits  # pairs of resource.RLIMIT_* and the most
         self.stats = {}
         self.rooms = {}
         self.waited = None
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile()
-        self.child = _start(self.command, self.core, subprocess.DEVNULL, self.log)
+        self.child = _start(self.command, self.core, subprocess.DEVNULL, self.log, self.limits)
         self.pid = self.child.pid
         self.began = time.monotonic()
         give_up = self.began + START_SECONDS
@@ -115,31 +124,54 @@ class Server:
         for line in self.events("room_stats"):
             self.rooms[line["room"]] = line
 
-    def events(self, name):
-        text = os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors="replace")
-        lines = text.split("\n")[:-1]  # a line that is still being written is not there yet
+    def log_bytes(self):
+        return os.fstat(self.log.fileno()).st_size
+
+    def lines(self, begin=0):
+        """What it has logged behind the first `begin` bytes."""
+        text = os.pread(self.log.fileno(), self.log_bytes() - begin, begin).decode(errors="replace")
+        return text.split("\n")[:-1]  # a line that is still being written is not there yet
+
+    def events(self, name, begin=0):
+        lines = [line for line in self.lines(begin) if f"event={name} " in f"{line} "]
         return [fields for fields in map(logfmt, lines) if fields.get("event") == name]
 
+    def ask(self, seconds=ANSWER_SECONDS):
+        """Its statistics as of now (SIGUSR1), and those of its rooms by name."""
+        begin = self.log_bytes()
+        self.child.send_signal(signal.SIGUSR1)
+        give_up = time.monotonic() + seconds
+        while not self.events("bans", begin):  # the last of the lines that it answers with
+            if time.monotonic() > give_up or self.child.poll() is not None:
+                raise BenchError(f"{self.name} says no statistics: {self.last_words()}")
+            time.sleep(0.002)
+        return self.events("stats", begin)[-1], {line["room"]: line for line in self.events("room_stats", begin)}
+
     def last_words(self):
-        size = os.fstat(self.log.fileno()).st_size
-        return os.pread(self.log.fileno(), 600, max(0, size - 600)).decode(errors="replace").strip() or "no word"
+        return os.pread(self.log.fileno(), 600, max(0, self.log_bytes() - 600)).decode(errors="replace").strip() or "no word"
 
 
 class Load:
-    """One dummy-client at work."""
+    """One dummy-client, or another program that ends with a report in JSON, at work."""
 
-    def __init__(self, command, core, seconds_max):
+    def __init__(self, command, core, seconds_max, nice=0):
         self.out = tempfile.TemporaryFile()
         self.err = tempfile.TemporaryFile()
+        self.name = os.path.basename(command[0])
         self.seconds_max = seconds_max
-        self.child = _start(command, core, self.out, self.err)
+        self.child = _start(command, core, self.out, self.err, nice=nice)
+
+    def stop(self):
+        """Its report as of now: it is asked to end."""
+        self.child.send_signal(signal.SIGTERM)
+        return self.finish()
 
     def finish(self):
         """Its report. A load that lost something ends with a status of its own and reports all the same."""
         try:
             self.child.wait(self.seconds_max)
         except subprocess.TimeoutExpired as error:
-            raise BenchError(f"dummy-client is not done after {self.seconds_max:.0f} s") from error
+            raise BenchError(f"{self.name} is not done after {self.seconds_max:.0f} s") from error
         finally:
             _end(self.child)
         self.out.seek(0)
@@ -151,7 +183,7 @@ class Load:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise BenchError(f"dummy-client ended with status {self.child.returncode}: {words[-600:]}") from error
+            raise BenchError(f"{self.name} ended with status {self.child.returncode}: {words[-600:]}") from error
 
 
 class Bench:
@@ -165,19 +197,29 @@ class Bench:
         self.load_core = cores[0] if len(cores) > 1 else None
         self.server_core = cores[1] if len(cores) > 1 else None
         self.core_count = len(cores)
+        self.servers = []  # every roomd that there was
         if self.load_core is not None:
             os.sched_setaffinity(0, {self.load_core})
         self.folder = tempfile.mkdtemp(prefix="roomd-bench-")
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def roomd(self, rooms, server_keys=()):
+    def roomd(self, rooms, server_keys=(), limits=()):
         """A roomd with `rooms`: each a name and its keys. Not started yet."""
         sections = [("server", dict(server_keys))] + [(f"room {name}", keys) for name, keys in rooms]
         path = os.path.join(self.folder, "roomd.conf")
         with open(path, "w", encoding="ascii") as config:
             for title, keys in sections:
                 config.write(f"[{title}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items()))
-        return Server("roomd", [self.programs["roomd"], "-c", path, "-l", "127.0.0.1:0"], self.server_core)
+        self.servers.append(Server("roomd", [self.programs["roomd"], "-c", path, "-l", "127.0.0.1:0"], self.server_core,
+                                   limits))
+        return self.servers[-1]
+
+    def stolen_s(self):
+        """Seconds for which the hypervisor had the server's core for others, since the machine started."""
+        title = "cpu" if self.server_core is None else f"cpu{self.server_core}"
+        with open("/proc/stat", encoding="ascii") as file:
+            fields = next(line.split() for line in file if line.split()[0] == title)
+        return int(fields[8]) / os.sysconf("SC_CLK_TCK")
 
     def floor(self, tick_ms, groups=1):
         command = [self.programs["floor"], "--listen", "127.0.0.1:0", "--tick", str(tick_ms), "--groups", str(groups)]
@@ -193,6 +235,16 @@ class Bench:
         if server.name == "floor":
             command += ["--echo"]
         return Load(command + list(extra), self.load_core, seconds + clients / ramp + 60)
+
+    def attack(self, server, kinds, seconds, nice=ATTACKER_NICE, **options):
+        """
+        Starts attacker against `server`; `options` are its own. It yields its core to the healthy load: what these two
+        do to each other is not the server's doing.
+        """
+        command = [self.programs["attacker"], kinds, "--connect", server.address, "--seconds", str(seconds)]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        return Load(command, self.load_core, seconds + 60, nice)
 
 
 def figures(report, server):
