@@ -165,6 +165,7 @@ struct engine {
     struct list flushing;
     struct list closing;
     struct timer deadline_timer; /* of deadlines */
+    uint32_t turns_behind;       /* in a row that found too much to read to say who is late */
     struct timer blocked_timer;  /* looks at blocked now and then */
     struct timer paced_timer;    /* goes on with paced */
     uint32_t paced_count;        /* how many are on paced */

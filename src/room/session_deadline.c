@@ -197,17 +197,36 @@ static void deadline_list_check(struct engine *engine, enum session_deadline dea
     }
 }
 
+/*
+ * Whether somebody may have spoken whom no turn has come to yet: this one has read from as many as it may. The kernel goes
+ * round, so that all have had their turn in so many.
+ */
+static bool has_unread(struct engine *engine)
+{
+    uint32_t turns = engine->sessions.used / REACTOR_EVENTS_MAX + 1;
+    bool is_behind = engine->net.reactor.found == REACTOR_EVENTS_MAX && engine->turns_behind < turns;
+
+    engine->turns_behind = is_behind ? engine->turns_behind + 1 : 0;
+    return is_behind;
+}
+
 void session_check_deadlines(struct timer *timer, uint64_t now_ns)
 {
     struct engine *engine = LIST_ENTRY(timer, struct engine, deadline_timer);
     uint64_t late_ns = now_ns - timer->due_ns;
+    bool is_behind = has_unread(engine);
 
     if (late_ns >= STALL_NS) {
         deadlines_put_off(engine, late_ns + STALL_NS);
     }
     for (enum session_deadline i = SESSION_NO_DEADLINE + 1; i < SESSION_DEADLINE_COUNT; i++) {
-        if (!engine->is_stopping || !is_for_input(i)) { /* which reads no more */
+        bool is_heard = !engine->is_stopping && !is_behind;
+
+        if (is_heard || !is_for_input(i)) {
             deadline_list_check(engine, i, now_ns);
         }
+    }
+    if (is_behind) {
+        deadline_timer_arm(engine, now_ns); /* in the next turn */
     }
 }
