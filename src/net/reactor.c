@@ -59,6 +59,10 @@ int reactor_wait(struct reactor *reactor, uint64_t timeout_ns)
 {
     int count = sys_epoll_wait(reactor->epoll_fd, reactor->batch, REACTOR_EVENTS_MAX, timeout_ns);
 
+    if (count ==
+        -EINTR) { /* stopped and continued, perhaps: nobody is late before what came meanwhile was looked for */
+        count = sys_epoll_wait(reactor->epoll_fd, reactor->batch, REACTOR_EVENTS_MAX, 0);
+    }
     reactor->found = count < 0 ? 0 : count;
     reactor->ready = reactor->found;
     return count < 0 && count != -EINTR ? count : 0;

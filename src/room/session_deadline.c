@@ -29,7 +29,7 @@ enum { DEADLINES_PER_TURN = 512 };
 /* A slow reader has had its time: so much it gets for S_KICK. */
 #define LINGER_SLOW_NS (500 * NS_PER_MS)
 
-/* The process was stopped, or was long in one turn, when the timer is so late. */
+/* The process, or the whole machine, stood still when the timer is so late. */
 #define STALL_NS (1 * NS_PER_S)
 
 /* 0: there is no such deadline. */
@@ -168,7 +168,7 @@ static void session_miss_deadline(struct session *session)
     }
 }
 
-/* Nobody was listened to for so long, and what came meanwhile is read a few hundred sessions a turn. */
+/* Nobody was listened to for so long, and what was said meanwhile may still be on its way. */
 static void deadlines_put_off(struct engine *engine, uint64_t by_ns)
 {
     for (enum session_deadline i = SESSION_NO_DEADLINE + 1; i < SESSION_DEADLINE_COUNT; i++) {

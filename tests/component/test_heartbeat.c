@@ -305,27 +305,70 @@ static void many_are_asked_one_after_the_other(void **state)
     assert_int_equal(fixture->engine.sessions.used, MANY);
 }
 
-/* The process stood still: they have answered in time, but it takes some turns to read it all. */
-static void nobody_is_late_while_the_process_is_stopped(void **state)
+/*
+ * The process stood still until `late_ns` behind the deadline: all but the first have answered, and it takes some turns to
+ * read that. How long the first has from then on.
+ */
+static void stand_still_until(struct fixture *fixture, uint64_t late_ns, uint64_t left_ns)
 {
-    struct fixture *fixture = *state;
-
     connect_many(fixture);
     fixture_pass(fixture, PING_AFTER_NS);
     fixture_pass(fixture, NS_PER_MS);
     fixture_pass(fixture, NS_PER_MS);
-    for (int i = 1; i < MANY; i++) { /* but for the first */
+    for (int i = 1; i < MANY; i++) {
         say_pong(many[i], expect_ping(many[i]));
     }
-    fake_clock_advance(PONG_TIMEOUT_NS + 20 * NS_PER_S);
+    fake_clock_advance(PONG_TIMEOUT_NS + late_ns);
     fixture_settle(fixture);
+    fixture_pass(fixture, left_ns - 1);
     assert_int_equal(timeouts(fixture), 0);
-    fixture_pass(fixture, NS_PER_S);
+    fixture_pass(fixture, 1);
     assert_int_equal(timeouts(fixture), 1);
     assert_null(fixture_session(fixture, many[0]));
     for (int i = 1; i < MANY; i++) {
         player_expect_nothing(many[i]);
     }
+}
+
+/* Perhaps the whole machine did, and what they say is on its way: a second is left to all. */
+static void nobody_is_late_while_the_process_is_stopped(void **state)
+{
+    stand_still_until(*state, 20 * NS_PER_S, NS_PER_S);
+}
+
+/* It goes on at the very moment when they are due; when all is read it is seen who was silent. */
+static void nobody_is_late_whose_answer_is_not_read_yet(void **state)
+{
+    stand_still_until(*state, 0, 1);
+}
+
+/* Where each turn finds more than it may read, who says nothing is found all the same. */
+static void a_busy_server_finds_who_is_late(void **state)
+{
+    enum { CHATTERS = REACTOR_EVENTS_MAX + 40 };
+    struct fixture *fixture = *state;
+    struct player *mute;
+    int turns = 0;
+
+    fixture_raise_descriptors();
+    for (int i = 0; i < CHATTERS; i++) {
+        many[i] = fixture_connect(fixture);
+    }
+    mute = fixture_welcome(fixture);
+    fall_quiet(fixture);
+    expect_ping(mute);
+    fake_clock_advance(PONG_TIMEOUT_NS);
+    while (timeouts(fixture) == 0) {
+        assert_true(++turns < 10);
+        for (int i = 0; i < CHATTERS; i++) {
+            player_say(many[i], 1, "chatter");
+        }
+        fixture_turn(fixture);
+        assert_int_equal(fixture->engine.net.reactor.found, REACTOR_EVENTS_MAX);
+        fake_clock_advance(NS_PER_MS);
+    }
+    assert_int_equal(turns, CHATTERS / REACTOR_EVENTS_MAX + 2);
+    player_expect_end(mute);
 }
 
 /* ---- what changes ---- */
@@ -404,6 +447,8 @@ int main(void)
         HEARTBEAT_TEST(who_is_kicked_is_not_asked),
         HEARTBEAT_TEST(many_are_asked_one_after_the_other),
         HEARTBEAT_TEST(nobody_is_late_while_the_process_is_stopped),
+        HEARTBEAT_TEST(nobody_is_late_whose_answer_is_not_read_yet),
+        HEARTBEAT_TEST(a_busy_server_finds_who_is_late),
         HEARTBEAT_TEST(a_shorter_time_holds_for_all),
         HEARTBEAT_TEST(nobody_is_late_in_a_shutdown),
         cmocka_unit_test(what_the_kernel_finds_has_the_same_name),

@@ -282,7 +282,7 @@ static void a_reader_that_goes_on_sees_what_there_is(void **state)
     view_await(&ground.slow, ground.all.peer->player, 1000, ground.step);
     view_expect_same(&ground.slow, &ground.all);
     assert_in_range(ground.slow.count, MOVERS + 1, MOVERS + 3); /* somebody may be about to go */
-    for (int i = 0; i < 60; i++) { /* and from then on */
+    for (int i = 0; i < 60; i++) {                              /* and from then on */
         ground_step(&ground);
         view_await(&ground.slow, ground.all.peer->player, 1000, ground.step);
         view_expect_same(&ground.slow, &ground.all);

@@ -14,8 +14,7 @@
 enum { ROUNDS = 2, LOADS = 3, ARGUMENTS_MAX = 48, ROUND_MS_MAX = 50000, PATH_BYTES = 128 };
 
 static const char config[] = "[server]\n"
-                             "frame_timeout = 2s\n"
-                             "hello_timeout = 2s\n"
+                             "hello_timeout = 5s\n"
                              "ping_after = 1s\n"
                              "pong_timeout = 5s\n"
                              "socket_send_buffer = 8KiB\n"
