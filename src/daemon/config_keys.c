@@ -90,7 +90,9 @@ const struct config_key config_keys[] = {
     {DURATION(SERVER, "pong_timeout", pong_timeout_ns, "15s", 100 * MS, H, RELOADABLE,
               "time that it has to answer, or to say anything")},
     {DURATION(SERVER, "ack_timeout", ack_timeout_ns, "30s", S, H, RELOADABLE,
-              "time in which a client's machine must acknowledge what is sent to it (TCP_USER_TIMEOUT)")},
+              "time in which a client's machine must acknowledge what is sent to it (TCP_USER_TIMEOUT); at "
+              "least 5 s more than any "
+              "room lets a client be behind")},
     {BYTES(SERVER, "send_rate", send_rate, "4MiB", KIB, GIB, RELOADABLE,
            "bytes a second that one client is sent, when send_burst is used up; the rest waits")},
     {BYTES(SERVER, "send_burst", send_burst, "4MiB", 4 * KIB, GIB, RELOADABLE,
@@ -104,7 +106,7 @@ const struct config_key config_keys[] = {
            "bytes of these that are not sent yet (TCP_NOTSENT_LOWAT); 0: as the kernel sees fit")},
     {COUNT(SERVER, "packet_rate", packet_rate, "200", 1, 1000000, RELOADABLE,
            "packets a second that one client may send, when packet_burst is used up; more are thrown away")},
-    {COUNT(SERVER, "packet_burst", packet_burst, "400", 1, 1000000, RELOADABLE,
+    {COUNT(SERVER, "packet_burst", packet_burst, "400", 4, 1000000, RELOADABLE,
            "packets that one client may send in one go")},
     {BYTES(
         SERVER, "input_rate", input_rate, "64KiB", 256, GIB, RELOADABLE,
@@ -232,7 +234,7 @@ const struct config_key config_keys[] = {
               "time that a player may be skipped in one go; above it the player is closed as slow")},
     {COUNT(ROOM, "packet_rate", packet_rate, "0", 1, 1000000, RELOADABLE | OR_ZERO,
            "the server's key of this name, tighter for players in the room; 0: as the server says")},
-    {COUNT(ROOM, "packet_burst", packet_burst, "0", 1, 1000000, RELOADABLE | OR_ZERO, "likewise")},
+    {COUNT(ROOM, "packet_burst", packet_burst, "0", 4, 1000000, RELOADABLE | OR_ZERO, "likewise")},
     {BYTES(ROOM, "input_rate", input_rate, "0", 256, GIB, RELOADABLE | OR_ZERO, "likewise")},
     {BYTES(ROOM, "input_burst", input_burst, "0", KIB, GIB, RELOADABLE | OR_ZERO,
            "likewise, at least frame_max")},

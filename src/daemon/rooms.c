@@ -16,6 +16,9 @@
 /* A room's, or a template's, name by log_word. */
 enum { ROOM_WORD_BYTES = 4 * ROOMD_NAME_BYTES_MAX + 3 };
 
+/* What the kernel gives a client beyond the time that its room does. */
+enum { ACK_SLACK_MS = 5000 };
+
 static struct room_options room_options_of(const struct room_config *config)
 {
     return (struct room_options){
@@ -45,6 +48,22 @@ static void grow_slices_max(struct engine_limits *limits, const struct room_conf
     for (uint32_t i = 0; i < count; i++) {
         if (limits->outbox_slices_max < rooms[i].outbox_slices_max) {
             limits->outbox_slices_max = rooms[i].outbox_slices_max;
+        }
+    }
+}
+
+/*
+ * TCP_USER_TIMEOUT also ends a connection whose client acknowledges all and takes nothing more for so long: that is for its
+ * room to judge, by outbox_age_max and skip_max.
+ */
+static void grow_ack_timeout(struct engine_limits *limits, const struct room_config *rooms, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t skip_ns = rooms[i].slow == ROOM_SLOW_SKIP ? rooms[i].skip_max_ns : 0;
+        uint32_t least_ms = (uint32_t)((rooms[i].outbox_age_max_ns + skip_ns) / NS_PER_MS + ACK_SLACK_MS);
+
+        if (limits->conn.ack_timeout_ms < least_ms) {
+            limits->conn.ack_timeout_ms = least_ms;
         }
     }
 }
@@ -79,6 +98,8 @@ struct engine_limits rooms_engine_limits(const struct server *owner, const struc
 
     grow_slices_max(&limits, config->rooms, config->room_count);
     grow_slices_max(&limits, config->templates, config->template_count);
+    grow_ack_timeout(&limits, config->rooms, config->room_count);
+    grow_ack_timeout(&limits, config->templates, config->template_count);
     return limits;
 }
 

@@ -65,10 +65,12 @@ static void server_read(struct server *server)
         timeout_ns = scheduler_timeout_ns(engine, clock_now_ns());
     }
 
+    uint64_t due_ns = timers_next_ns(&engine->timers);
     int rc = reactor_wait(&engine->net.reactor, timeout_ns);
 
     CHECK(rc == 0);
     engine->now_ns = clock_now_ns();
+    session_forgive_stall(engine, due_ns);
     reactor_dispatch(&engine->net.reactor);
     session_run_resumable(engine);
 }

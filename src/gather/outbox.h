@@ -108,6 +108,15 @@ int outbox_drop_packets(struct outbox *outbox, struct pool *blocks, packet_is_ke
  */
 void outbox_cut(struct outbox *outbox, struct pool *blocks, packet_is_kept *is_kept);
 
+/* What waits is `by_ns` younger, but no younger than `now_ns`: for so long nobody could have had it. */
+static inline void outbox_forgive(struct outbox *outbox, uint64_t by_ns, uint64_t now_ns)
+{
+    uint64_t latest_ns = now_ns - by_ns;
+
+    outbox->sample_ns = outbox->sample_ns < latest_ns ? outbox->sample_ns + by_ns : now_ns;
+    outbox->pushed_ns = outbox->pushed_ns < latest_ns ? outbox->pushed_ns + by_ns : now_ns;
+}
+
 /*
  * When a byte that still waits was pushed: the age of the backlog, too young by at most one backlog and never too
  * old, so that a reader that lags but keeps up does not look like one that has stopped. UINT64_MAX when empty.

@@ -186,21 +186,25 @@ void conn_finish_writing(struct conn *conn)
     (void)sys_shutdown_write(conn->source.fd);
 }
 
-static struct address ask_peer(int fd)
+static int ask_peer(int fd, struct address *address)
 {
-    struct address address = {.bytes = sizeof(address.storage)};
+    *address = (struct address){.bytes = sizeof(address->storage)};
 
-    if (fd < 0 || sys_getpeername(fd, (struct sockaddr *)&address.storage, &address.bytes) < 0) {
-        address.storage.ss_family = AF_UNSPEC;
+    int rc = fd < 0 ? -EBADF : sys_getpeername(fd, (struct sockaddr *)&address->storage, &address->bytes);
+
+    if (rc < 0) {
+        address->storage.ss_family = AF_UNSPEC;
     }
-    return address;
+    return rc;
 }
 
-struct endpoint conn_ask_peer(int fd)
+int conn_ask_peer(int fd, struct endpoint *peer)
 {
-    struct address address = ask_peer(fd);
+    struct address address;
+    int rc = ask_peer(fd, &address);
 
-    return endpoint_of_address(&address);
+    *peer = endpoint_of_address(&address);
+    return rc;
 }
 
 const char *conn_peer(const struct conn *conn, char *text)
@@ -209,8 +213,9 @@ const char *conn_peer(const struct conn *conn, char *text)
         return endpoint_format(&conn->peer, text);
     }
 
-    struct address address = ask_peer(conn->source.fd);
+    struct address address;
 
+    (void)ask_peer(conn->source.fd, &address);
     return address_format(&address, text);
 }
 

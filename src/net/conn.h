@@ -100,8 +100,11 @@ void conn_drop(struct conn *conn, struct net *net);
 /* Says FIN; the peer may still send. */
 void conn_finish_writing(struct conn *conn);
 
-/* Who is at the other end of a connected socket. Not known of unix sockets, and when the kernel does not say. */
-struct endpoint conn_ask_peer(int fd);
+/*
+ * Who is at the other end of a connected socket; not known of unix sockets. 0; or -errno, mostly because nobody is there any
+ * more, and it is not known.
+ */
+int conn_ask_peer(int fd, struct endpoint *peer);
 /*
  * The peer's address as text: as its owner has set it, or as the kernel says; "unknown" when it can't be told. `text` has
  * ADDRESS_TEXT_BYTES. Returns `text`.

@@ -187,7 +187,8 @@ struct engine {
     /* Whether the config lists a room of that name, open or not: no other may have it. NULL: none is kept. */
     bool (*is_name_kept)(void *context, const char *name);
     void *names_kept;
-    uint64_t now_ns; /* the turn's clock */
+    uint64_t now_ns;      /* the turn's clock */
+    uint64_t catch_up_ns; /* until then clients' input may have piled up because the server stood still */
     uint32_t next_player;
     uint32_t instant_rooms; /* whose tick is 0 */
     bool is_playing;        /* a room's content is at work */

@@ -11,6 +11,9 @@ enum { SHED_PER_TURN = 16 };
 /* Who makes the server keep no more than so much is left alone, whatever chunk it lies in. */
 enum { SHED_OWED_BYTES_MIN = 4096 };
 
+/* From so much on it is worth a look whether blocks make whole slabs. */
+enum { FREE_BLOCKS_BYTES = 1024 * 1024 };
+
 /* Larger caches are looked through at most so often. */
 #define SETTLE_NS (1 * NS_PER_S)
 
@@ -104,9 +107,24 @@ static void session_shed(struct session *session)
     (void)chunk_pool_trim(&engine->net.gather.chunks); /* or it would only have changed hands */
 }
 
+/* What waits in outboxes' blocks is given back slab by slab, and later: whoever has been shed has given it up. */
+static uint64_t free_block_bytes(const struct engine *engine)
+{
+    const struct pool *blocks = &engine->net.gather.blocks;
+
+    return (uint64_t)(blocks->total - blocks->used) * blocks->object_bytes;
+}
+
 static bool engine_is_above(const struct engine *engine)
 {
     return memory_used_bytes() > engine->pressure.shed_bytes;
+}
+
+/* Whether there is somebody to be shed for it. */
+static bool engine_must_shed(const struct engine *engine)
+{
+    return engine_is_above(engine) &&
+           memory_used_bytes() - free_block_bytes(engine) > engine->pressure.shed_bytes;
 }
 
 static void engine_shed(struct engine *engine)
@@ -118,7 +136,7 @@ static void engine_shed(struct engine *engine)
         count = engine_find_fattest(engine, suspects, engine->pressure.shed_left);
         engine->pressure.look_ns = count > 0 ? 0 : engine->now_ns + LOOK_NS;
     }
-    for (uint32_t i = 0; i < count && engine_is_above(engine); i++) {
+    for (uint32_t i = 0; i < count && engine_must_shed(engine); i++) {
         if (!suspects[i].session->is_ended) {
             session_shed(suspects[i].session);
         }
@@ -162,7 +180,7 @@ static void engine_relieve(struct engine *engine)
         engine->pressure.settle_ns = engine->now_ns + SETTLE_NS;
         engine_give_reserves_back(engine);
     }
-    if (engine_is_above(engine)) {
+    if (engine_must_shed(engine)) {
         engine_shed(engine);
         engine_log_memory(engine);
     }
@@ -181,7 +199,8 @@ bool engine_on_no_memory(struct engine *engine)
     struct suspect fattest = {.session = NULL};
     uint64_t held;
 
-    if (chunk_pool_trim(&engine->net.gather.chunks) > 0) {
+    if (chunk_pool_trim(&engine->net.gather.chunks) > 0 ||
+        (free_block_bytes(engine) >= FREE_BLOCKS_BYTES && pool_trim(&engine->net.gather.blocks) > 0)) {
         return true;
     }
     if (engine->pressure.shed_left > 0 && engine_find_fattest(engine, &fattest, 1) == 0) {

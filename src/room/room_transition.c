@@ -70,6 +70,21 @@ static void room_welcome(struct room *room, struct session *session)
     room_content_enter(room, session);
 }
 
+/* What the room before has allowed to pile up may be read still: the larger limits hold until it has been. */
+static void session_take_limits(struct session *session, const struct room *room)
+{
+    struct owed_max owed_max = room_owed_max(room);
+    const struct owed_max *old = &session->owed_max;
+
+    if (session->has_entered && !outbox_is_empty(&session->conn.reader.outbox)) {
+        session->has_old_limits = true;
+        owed_max.bytes = owed_max.bytes > old->bytes ? owed_max.bytes : old->bytes;
+        owed_max.slices = owed_max.slices > old->slices ? owed_max.slices : old->slices;
+        owed_max.age_ns = owed_max.age_ns > old->age_ns ? owed_max.age_ns : old->age_ns;
+    }
+    session->owed_max = owed_max;
+}
+
 static void room_enter(struct room *room, struct session *session)
 {
     if (session->close_reason != ROOMD_CLOSE_NONE || room->is_closing) {
@@ -81,7 +96,7 @@ static void room_enter(struct room *room, struct session *session)
     } else {
         session->place = SESSION_IN_ROOM;
         session->user = NULL;
-        session->owed_max = room_owed_max(room);
+        session_take_limits(session, room);
         session->has_entered = true;
         room->engine->stats.enters++;
         room_welcome(room, session);

@@ -150,8 +150,13 @@ void session_accept_from(struct engine *engine, int fd, const struct endpoint *p
 
 void session_accept(void *context, int fd)
 {
-    struct endpoint peer = conn_ask_peer(fd);
+    struct endpoint peer;
 
+    if (conn_ask_peer(fd, &peer) < 0) {
+        session_refuse(context, fd,
+                       ROOMD_CLOSE_RESET); /* it has gone before it was accepted: nobody to hold it against */
+        return;
+    }
     session_accept_from(context, fd, &peer);
 }
 

@@ -93,7 +93,7 @@ struct session {
     struct session_identity *identity; /* who it is, by its ticket; NULL: it has shown none */
     uint64_t id;
     uint64_t deadline_ns;      /* good while deadline is not SESSION_NO_DEADLINE */
-    uint64_t skip_since_ns;    /* when it began to skip, the last time */
+    uint64_t skip_since_ns;    /* when it began to skip, and has not read all since; 0: it has */
     uint64_t resynced_ns;      /* when it was told what it had missed, the last time; 0: never */
     struct bucket send_bucket; /* bytes that may be written to it */
     struct bucket packet_bucket;
@@ -118,6 +118,7 @@ struct session {
     uint8_t strikes;      /* packets that were malformed, or not allowed */
     bool is_heard;        /* something has come since it was looked at (SESSION_QUIET) */
     bool has_entered;     /* a room, ever: before that it may be owed next to nothing */
+    bool has_old_limits;  /* owed_max is not its room's yet: what the one before allowed is not all written */
     bool has_hello;
     bool awaits_proxy;  /* who it is, the PROXY header has yet to say: nothing else is read before */
     bool has_begun;     /* its first bytes are no PROXY header, or have been one */
@@ -270,6 +271,12 @@ void session_fall_behind(struct session *session);
 void session_allow_drops(struct engine *engine);
 /* Has read all that it was left, and has not been told so lately: what it missed may be told. */
 bool session_may_resync(const struct session *session);
+/*
+ * The server itself has stood still since `due_ns`, when its next timer was due (UINT64_MAX: none was), if that is long
+ * ago: what waits for its clients has not aged meanwhile, and what they have sent meanwhile is not held against them.
+ * Once a turn, when its time is known.
+ */
+void session_forgive_stall(struct engine *engine, uint64_t due_ns);
 /* In phase 2, of a session on engine->resyncing: is told what it has missed, and its content tells it how things are. */
 void session_resync(struct session *session);
 /* It leaves the room: if it skips, it is told what it has missed, and skips no more. */

@@ -156,7 +156,8 @@ static void session_miss_deadline(struct session *session)
         session_check_quiet(session);
         break;
     case SESSION_PINGED:
-        if (session->is_paused) {
+        /* S_PING may wait behind what it has yet to read: whether it does read, its room's limits see to. */
+        if (session->is_paused || !outbox_is_empty(&session->conn.reader.outbox)) {
             session_set_deadline(session, SESSION_QUIET);
         } else {
             session_close(session, ROOMD_CLOSE_TIMEOUT, NULL);

@@ -22,6 +22,9 @@
 
 #define RESYNC_AGAIN_NS (1 * NS_PER_S)
 #define DROP_GO_ON_NS   (1 * NS_PER_MS)
+/* The process, or the whole machine, stood still when a timer is so late; so long it may take to read what has come. */
+#define STALL_NS    (1 * NS_PER_S)
+#define CATCH_UP_NS (2 * NS_PER_S)
 
 /* Bytes of packets that are dropped and counted in one turn; and what counts as such when a slice is dropped whole. */
 enum { DROP_TURN_BYTES = 4 * 1024 * 1024, DROP_SLICE_BYTES = 256 };
@@ -112,6 +115,20 @@ void session_check_behind(struct session *session)
     }
 }
 
+/* It has read all that it was owed: what its last room allowed, and how long it has skipped, counts no more. */
+static void session_forget_backlog(struct session *session)
+{
+    if (!session->conn.reader.is_skipping) {
+        session->skip_since_ns = 0;
+    }
+    if (session->room == NULL && session->has_entered) {
+        session->owed_max = session_owed_max_nowhere;
+    } else if (session->has_old_limits) {
+        session->owed_max = room_owed_max(session->room);
+    }
+    session->has_old_limits = false;
+}
+
 void session_check_owed(struct session *session)
 {
     const struct outbox *outbox = &session->conn.reader.outbox;
@@ -122,8 +139,8 @@ void session_check_owed(struct session *session)
             return;
         }
     }
-    if (outbox_is_empty(outbox) && session->room == NULL && session->has_entered) {
-        session->owed_max = session_owed_max_nowhere;
+    if (outbox_is_empty(outbox)) {
+        session_forget_backlog(session);
     }
     if (session->hold != SESSION_FLOWS) {
         session_check_behind(session);
@@ -134,8 +151,10 @@ void session_check_owed(struct session *session)
 
 static bool session_may_skip(const struct session *session)
 {
-    return session->place == SESSION_IN_ROOM && session->room->options.slow == ROOM_SLOW_SKIP &&
-           session->has_hello && !session->conn.reader.is_skipping;
+    bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
+
+    return is_member && session->room->options.slow == ROOM_SLOW_SKIP && session->has_hello &&
+           !session->conn.reader.is_skipping;
 }
 
 /* The content's packets are dropped: what they told is told anew. Nobody tells the engine's anew. */
@@ -182,7 +201,8 @@ void session_fall_behind(struct session *session)
         return;
     }
     engine->stats.skips++;
-    session->skip_since_ns = engine->now_ns;
+    /* Who goes from room to room without reading gets no more time for it. */
+    session->skip_since_ns = session->skip_since_ns == 0 ? engine->now_ns : session->skip_since_ns;
     if (reader_start_skipping(&session->conn.reader, &engine->net.gather, frame_is_engines) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL); /* some of the engine's are gone, too */
     }
@@ -214,7 +234,8 @@ void session_resync(struct session *session)
     struct room *room = session->room;
 
     session_set_hold(session, SESSION_FLOWS);
-    if (session->place == SESSION_IN_ROOM && session_tell_missed(session)) {
+    if (session->place == SESSION_IN_ROOM && session->conn.reader.is_skipping &&
+        session_tell_missed(session)) {
         session->engine->stats.resyncs++;
         room_content_resync(room, session);
     }
@@ -238,7 +259,26 @@ static void session_keep_time(struct session *session)
 void session_stop_skipping(struct session *session)
 {
     if (session->conn.reader.is_skipping) {
+        if (session->hold == SESSION_RESYNCING) {
+            session_set_hold(session, SESSION_FLOWS); /* it is told now */
+        }
         session_keep_time(session);
         (void)session_tell_missed(session);
+    }
+}
+
+void session_forgive_stall(struct engine *engine, uint64_t due_ns)
+{
+    uint64_t late_ns = engine->now_ns > due_ns ? engine->now_ns - due_ns : 0;
+    uint32_t at = 0;
+    struct session *session;
+
+    if (late_ns < STALL_NS) {
+        return;
+    }
+    engine->catch_up_ns = engine->now_ns + CATCH_UP_NS;
+    while ((session = slots_next(&engine->sessions, &at)) != NULL) {
+        outbox_forgive(&session->conn.reader.outbox, late_ns, engine->now_ns);
+        session->skip_since_ns += session->skip_since_ns > 0 ? late_ns : 0;
     }
 }

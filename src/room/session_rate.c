@@ -58,10 +58,10 @@ static void session_drop_frame(struct session *session, uint32_t bytes, const st
 
     engine->stats.packets_flooded++;
     engine->stats.bytes_flooded += bytes;
-    session->flood_drops++;
-    if (flood_max == 0) {
-        return;
+    if (flood_max == 0 || engine->now_ns < engine->catch_up_ns) {
+        return; /* what came while the server stood still is thrown away, and not held against the client */
     }
+    session->flood_drops++;
     if (session->flood_drops == flood_max / 2) {
         engine->stats.flood_warnings += session->has_hello;
         session_send_error(session, ROOMD_ERROR_TOO_FAST, NULL);

@@ -219,6 +219,33 @@ static void an_interrupted_wait_found_nothing(void **state)
     probe_close(&probe);
 }
 
+static int alarm_fd;
+
+static void poke_on_alarm(int signal_number)
+{
+    (void)signal_number;
+    (void)!write(alarm_fd, "x", 1);
+}
+
+/* As after SIGSTOP and SIGCONT: the wait is cut short, and there is something to be read all the same. */
+static void what_came_by_the_time_of_an_interruption_is_found(void **state)
+{
+    struct sigaction action = {.sa_handler = poke_on_alarm};
+    struct itimerval once = {.it_value = {.tv_usec = 10000}};
+    struct probe probe;
+
+    (void)state;
+    probe_open(&probe, EPOLLIN);
+    alarm_fd = probe.other;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &once, NULL);
+    assert_int_equal(reactor_wait(&reactor, UINT64_MAX), 0);
+    assert_int_equal(reactor.found, 1);
+    reactor_dispatch(&reactor);
+    assert_int_equal(probe.calls, 1);
+    probe_close(&probe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +259,8 @@ int main(void)
                                         reactor_teardown),
         cmocka_unit_test_setup_teardown(a_wait_lasts_as_long_as_it_may, reactor_setup, reactor_teardown),
         cmocka_unit_test_setup_teardown(an_interrupted_wait_found_nothing, reactor_setup, reactor_teardown),
+        cmocka_unit_test_setup_teardown(what_came_by_the_time_of_an_interruption_is_found, reactor_setup,
+                                        reactor_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,10 +49,11 @@ int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, u
 
 int sys_getpeername(int fd, struct sockaddr *address, socklen_t *address_bytes)
 {
-    const struct sim_socket *socket = socket_of(fd);
+    struct sim_socket *socket = socket_of(fd);
     int error = sim_kernel_fault(SIM_GETPEERNAME);
 
     if (error != 0) {
+        socket->is_hurt = true; /* which is why it fails */
         return -error;
     }
     if (socket->is_unix) {

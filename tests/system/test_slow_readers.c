@@ -70,19 +70,38 @@ static void room_settles(struct daemon *daemon)
     }
 }
 
+/* How often the server has gone to sleep. */
+static uint64_t daemon_sleeps(const struct daemon *daemon)
+{
+    static const char field[] = "\nvoluntary_ctxt_switches:";
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)daemon_pid(daemon));
+    char *text = file_read_from(path, 0);
+    const char *line = strstr(text, field);
+
+    assert_non_null(line);
+    uint64_t sleeps = strtoull(line + strlen(field), NULL, 10);
+    free(text);
+    return sleeps;
+}
+
 /*
- * For so long nobody says anything: who takes no more is waited for, and not asked again and again. A kernel that is short
- * of memory may find place for a little more.
+ * For so long nobody says anything: who takes no more is waited for, and not asked again and again: the server sleeps, and
+ * is seldom woken. A kernel that is short of memory may find place for a little more.
  */
 static void room_rests(struct daemon *daemon, int ms)
 {
     char *before = daemon_stats_ask(daemon);
     uint64_t cpu_ns = daemon_cpu_ns(daemon);
+    uint64_t sleeps = daemon_sleeps(daemon);
 
     wait_sleep_ms(ms);
     cpu_ns = daemon_cpu_ns(daemon) - cpu_ns;
+    sleeps = daemon_sleeps(daemon) - sleeps;
     char *after = daemon_stats_ask(daemon);
 
+    assert_in_range(sleeps, 0, 4 * DEAF + (uint64_t)ms / 50);
     assert_in_range(stats_field(after, "writev") - stats_field(before, "writev"), 0, 2 * DEAF);
     assert_int_equal(stats_field(after, "ticks"), stats_field(before, "ticks"));
     assert_in_range(cpu_ns, 0, (uint64_t)ms * 1000000u / 10);

@@ -72,11 +72,11 @@ class Memory(Attack):
         if pressed["died"]:
             return {"pressed": pressed}, [bar(what, None, f"died: {pressed['died'][-200:]}", "never killed", False)]
         late = worse([pressed], [usual], "late_p99_us")
-        is_shed = number(pressed["stats"]["sessions_shed"]) > 0
+        is_shed = number(pressed["stats"]["shed"]) > 0
         is_pressed = is_shed or pressed["memory_mib"] >= self.pressed_share * self.memory_mib
         closes = ", ".join(f"{key[6:]} {value}" for key, value in pressed["stats"].items() if key.startswith("close_"))
         text = (f"{pressed['memory_mib']:.1f} MiB counted, RSS {pressed['peak_mib']:.1f} MiB, "
-                f"{pressed['stats']['sessions_shed']} shed ({closes})")
+                f"{pressed['stats']['shed']} shed ({closes})")
         return {"usual": usual, "pressed": pressed}, [
             bar(what, pressed["memory_mib"], text + ("" if is_pressed else ": NOT PRESSED"), "never killed", is_pressed),
             bar(f"{self.name}: the players", late, f"{health_text(pressed['report'])}; lateness p99 "
