@@ -17,7 +17,7 @@
 #include "net/reactor.h"
 
 enum { LISTENER_ACCEPTS_MAX = 64 };
-#define LISTENER_PARK_NS (100 * NS_PER_MS)
+#define LISTENER_PARK_NS (50 * NS_PER_MS)
 
 struct listener {
     struct source source;
