@@ -320,7 +320,8 @@ static void connect_and_close_10000_times(void **state)
         daemon_stat(scene.daemon, "close_peer_closed") + daemon_stat(scene.daemon, "close_reset");
     assert_int_equal(closes, TIMES);
     assert_int_equal(daemon_stat(scene.daemon, "closes"), TIMES);
-    scene_end(&scene, TIMES);
+    /* Who was reset before being accepted never was a session. */
+    scene_end(&scene, daemon_log_count(scene.daemon, "event=open ", NULL) - 2);
 }
 
 /* A small generator of its own (xorshift), so that a failure repeats. */
