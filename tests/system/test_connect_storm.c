@@ -4,10 +4,8 @@
  */
 #include "support/system.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define NS_IN_MS 1000000u
 

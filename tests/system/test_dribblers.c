@@ -5,7 +5,6 @@
 #include "support/system.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NS_IN_MS 1000000u
