@@ -55,10 +55,19 @@ static inline uint32_t bucket_tokens(struct bucket *bucket, const struct rate *r
     return rate_is_limited(rate) ? (uint32_t)(bucket_level(bucket, rate, now_ns) / NS_PER_S) : UINT32_MAX;
 }
 
-/* Takes `tokens`, which bucket_tokens has just found to be there. */
+/* Whether it holds so many; always without a limit. Nothing is divided, unlike in bucket_tokens. */
+static inline bool bucket_holds(struct bucket *bucket, const struct rate *rate, uint64_t now_ns,
+                                uint32_t tokens)
+{
+    return !rate_is_limited(rate) || bucket_level(bucket, rate, now_ns) >= tokens * NS_PER_S;
+}
+
+/* Takes `tokens`; or all that there are, where it holds fewer. */
 static inline void bucket_take(struct bucket *bucket, const struct rate *rate, uint32_t tokens)
 {
-    bucket->level -= rate_is_limited(rate) ? tokens * NS_PER_S : 0;
+    uint64_t taken = rate_is_limited(rate) ? tokens * NS_PER_S : 0;
+
+    bucket->level -= taken < bucket->level ? taken : bucket->level;
 }
 
 #endif

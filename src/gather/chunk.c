@@ -12,6 +12,9 @@
  */
 enum { CACHED_CHUNKS_MAX = 256, CACHED_SMALL_MAX = 2048 };
 
+/* So much of either size is kept however long nobody needs it: ticks differ, and memory is not to be asked for in each. */
+enum { CACHED_BYTES_KEPT = 256 * 1024 };
+
 static uint64_t chunk_memory_bytes(uint32_t size)
 {
     return sizeof(struct chunk) + size;
@@ -40,6 +43,7 @@ static struct chunk *chunk_cache_pop(struct chunk_cache *cache)
     if (chunk != NULL) {
         cache->first = chunk->next;
         cache->count--;
+        cache->idle = cache->count < cache->idle ? cache->count : cache->idle;
     }
     return chunk;
 }
@@ -64,6 +68,24 @@ uint64_t chunk_pool_trim(struct chunk_pool *pool)
     while (chunk_pool_shrink(pool)) {
     }
     return memory_bytes - pool->memory_bytes;
+}
+
+static void chunk_cache_age(struct chunk_pool *pool, struct chunk_cache *cache, uint32_t chunk_bytes)
+{
+    uint32_t kept = CACHED_BYTES_KEPT / chunk_bytes;
+    uint32_t count = cache->idle > kept ? (cache->idle - kept + 3) / 4 : 0;
+
+    count = count < CHUNK_AGE_MAX ? count : CHUNK_AGE_MAX;
+    for (; count > 0; count--) {
+        chunk_free(pool, chunk_cache_pop(cache));
+    }
+    cache->idle = cache->count;
+}
+
+void chunk_pool_age(struct chunk_pool *pool)
+{
+    chunk_cache_age(pool, &pool->ordinary, pool->chunk_bytes);
+    chunk_cache_age(pool, &pool->small, pool->small_bytes);
 }
 
 void chunk_pool_fini(struct chunk_pool *pool)

@@ -33,6 +33,7 @@ struct chunk {
 struct chunk_cache {
     struct chunk *first;
     uint32_t count;
+    uint32_t idle; /* chunks that lay here all the time since chunk_pool_age looked last */
 };
 
 struct chunk_pool {
@@ -49,6 +50,13 @@ struct chunk_pool {
 void chunk_pool_init(struct chunk_pool *pool, uint32_t chunk_bytes, uint64_t memory_bytes_max);
 /* Gives the chunks that are cached back to the system; returns how many bytes that was. */
 uint64_t chunk_pool_trim(struct chunk_pool *pool);
+/*
+ * Called every so often: a quarter of those cached chunks that nobody has needed since the last call, CHUNK_AGE_MAX of either
+ * size at most, goes back to the system. What one burst left behind is gone some calls later, but for a little; what comes
+ * and goes stays.
+ */
+enum { CHUNK_AGE_MAX = 32 };
+void chunk_pool_age(struct chunk_pool *pool);
 /* Every chunk must have been let go. */
 void chunk_pool_fini(struct chunk_pool *pool);
 

@@ -122,20 +122,31 @@ static int conn_watch_output(struct conn *conn, struct net *net, bool is_blocked
     return reactor_change(&net->reactor, &conn->source, is_blocked ? events | EPOLLOUT : events);
 }
 
+/* The first of them that make bytes_max at most, the last one cut short. How many; how many bytes that is: *bytes. */
+static int cut_iovecs(struct iovec *iov, int iov_count, size_t bytes_max, size_t *bytes)
+{
+    int count = 0;
+
+    *bytes = 0;
+    while (count < iov_count && *bytes < bytes_max) {
+        if (iov[count].iov_len > bytes_max - *bytes) {
+            iov[count].iov_len = bytes_max - *bytes;
+        }
+        *bytes += iov[count++].iov_len;
+    }
+    return count;
+}
+
 /* One gathered write. How many bytes the kernel took, fewer than it was offered: is_refused; or -errno. */
 static ssize_t conn_write_once(struct conn *conn, struct net *net, size_t bytes_max, bool *is_refused)
 {
     struct outbox *outbox = &conn->reader.outbox;
     struct iovec iov[CONN_IOVECS_MAX];
-    int iov_count = outbox_iovecs(outbox, iov, CONN_IOVECS_MAX);
-    int count = 0;
-    size_t offered = 0;
+    int count = outbox_iovecs(outbox, iov, CONN_IOVECS_MAX);
+    size_t offered = outbox->bytes;
 
-    while (count < iov_count && offered < bytes_max) {
-        if (iov[count].iov_len > bytes_max - offered) {
-            iov[count].iov_len = bytes_max - offered;
-        }
-        offered += iov[count++].iov_len;
+    if (offered > bytes_max || count == CONN_IOVECS_MAX) {
+        count = cut_iovecs(iov, count, bytes_max, &offered);
     }
 
     ssize_t sent = sys_writev(conn->source.fd, iov, count);

@@ -46,7 +46,7 @@ enum session_deadline {
     SESSION_HELLO,       /* to say C_HELLO, when no room has taken it at once */
     SESSION_PARTIAL,     /* to complete a frame, or a PROXY header */
     SESSION_LINGER,      /* to read S_KICK */
-    SESSION_LINGER_SLOW, /* the same, of one that has not read in time before */
+    SESSION_LINGER_SLOW, /* the same, of one that has not read or answered in time before */
     SESSION_QUIET,       /* to say anything; or it is asked */
     SESSION_PINGED,      /* to answer S_PING, or say anything */
     SESSION_DEADLINE_COUNT

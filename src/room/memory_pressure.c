@@ -17,6 +17,9 @@ enum { FREE_BLOCKS_BYTES = 1024 * 1024 };
 /* Larger caches are looked through at most so often. */
 #define SETTLE_NS (1 * NS_PER_S)
 
+/* A chunk that nobody needed for so long is on its way back to the system. Longer than most ticks. */
+#define AGE_NS (10 * NS_PER_S)
+
 /* When nobody was found, nobody is looked for so long. */
 #define LOOK_NS (50 * NS_PER_MS)
 
@@ -188,6 +191,10 @@ static void engine_relieve(struct engine *engine)
 
 void engine_relieve_memory(struct engine *engine)
 {
+    if (engine->now_ns >= engine->pressure.age_ns) {
+        engine->pressure.age_ns = engine->now_ns + AGE_NS;
+        chunk_pool_age(&engine->net.gather.chunks);
+    }
     if (engine_is_above(engine)) {
         engine_relieve(engine);
     }

@@ -1,6 +1,7 @@
 /*
  * What is done as memory runs out, by the share of engine_limits.memory_bytes_max that is in use:
  *
+ *       0 %  chunks that a burst left behind go back to the system, some every ten seconds
  *      95 %  caches go back to the system; then those sessions are shed that pin most, until it is less
  *      98 %  nobody new comes in, and no room is made
  *     100 %  requests fail: somebody is shed at once and it is tried again, or there is a named refusal
@@ -26,6 +27,7 @@ struct memory_pressure {
     uint64_t refuse_bytes; /* above which nobody comes in */
     uint64_t look_ns;      /* when it is worth while to look for somebody again */
     uint64_t settle_ns;    /* when larger caches may be given back again */
+    uint64_t age_ns;       /* when chunks that were not needed since are looked for again */
     uint32_t shed_left;    /* so many may go in this turn */
     struct log_gate gate;
 };

@@ -168,7 +168,6 @@ static bool can_be_told(enum roomd_close_reason reason)
     case ROOMD_CLOSE_RESET:
     case ROOMD_CLOSE_IO_ERROR:
     case ROOMD_CLOSE_NO_MEMORY:
-    case ROOMD_CLOSE_TIMEOUT:
         return false;
     default:
         return true;
@@ -232,6 +231,12 @@ static void session_drop_owed(struct session *session)
     outbox_cut(&reader->outbox, &session->engine->net.gather.blocks, frame_is_not_kept);
 }
 
+/* It has not read, or not answered, in time before: it gets little more. */
+static bool has_had_its_time(enum roomd_close_reason reason)
+{
+    return reason == ROOMD_CLOSE_SLOW || reason == ROOMD_CLOSE_TIMEOUT;
+}
+
 /*
  * It is told why behind what it was owed before. A slow reader is not owed that any more, but for the rest of the packet
  * that has begun: else it would not get to read why, and went on pinning memory.
@@ -253,8 +258,8 @@ static void session_put_kick(struct session *session, const char *text)
     session_set_deadline(session, SESSION_NO_DEADLINE);
     session_mark_dirty(session);
     if (engine->limits.linger_ns > 0 && !engine->is_stopping) {
-        session_set_deadline(session, session->close_reason == ROOMD_CLOSE_SLOW ? SESSION_LINGER_SLOW
-                                                                                : SESSION_LINGER);
+        session_set_deadline(session,
+                             has_had_its_time(session->close_reason) ? SESSION_LINGER_SLOW : SESSION_LINGER);
     }
     if (conn_resume(&session->conn, &engine->net) < 0) {
         session_end(session);

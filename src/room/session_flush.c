@@ -91,15 +91,19 @@ static bool session_is_last_call(const struct session *session)
             engine->now_ns + LAST_CALL_NS >= session->deadline_ns);
 }
 
-/* How much may be written to it, of the `tokens` that its bucket holds; 0: it has to wait. */
-static size_t session_allowance(const struct session *session, uint32_t tokens)
+/* How much may be written to it; 0: it has to wait. */
+static size_t session_allowance(struct session *session)
 {
     const struct rate *rate = &session->engine->limits.send;
+    uint64_t now_ns = session->engine->now_ns;
     uint32_t piece_bytes = rate->burst / 4 + 1;
+    uint32_t tokens;
 
-    if (tokens >= session->conn.reader.outbox.bytes || session_is_last_call(session)) {
+    if (bucket_holds(&session->send_bucket, rate, now_ns, session->conn.reader.outbox.bytes) ||
+        session_is_last_call(session)) {
         return SIZE_MAX;
     }
+    tokens = bucket_tokens(&session->send_bucket, rate, now_ns);
     return tokens >= (piece_bytes < PIECE_BYTES_MAX ? piece_bytes : PIECE_BYTES_MAX) ? tokens : 0;
 }
 
@@ -117,16 +121,14 @@ static bool session_write(struct session *session)
 {
     struct engine *engine = session->engine;
     struct conn *conn = &session->conn;
-    const struct rate *rate = &engine->limits.send;
-    uint32_t tokens = bucket_tokens(&session->send_bucket, rate, engine->now_ns);
-    size_t allowed = session_allowance(session, tokens);
+    size_t allowed = session_allowance(session);
     ssize_t written = conn_write(conn, &engine->net, allowed);
 
     if (written < 0) {
-        session_close(session, session_reason_of_errno((int)written), NULL);
+        session_cut(session, session_reason_of_errno((int)written));
         return false;
     }
-    bucket_take(&session->send_bucket, rate, written < tokens ? (uint32_t)written : tokens);
+    bucket_take(&session->send_bucket, &engine->limits.send, (uint32_t)written);
     if (conn->is_blocked) {
         session_set_hold(session, SESSION_BLOCKED);
     } else if (outbox_is_empty(&conn->reader.outbox)) {
@@ -197,12 +199,9 @@ void session_check_blocked(struct timer *timer, uint64_t now_ns)
 
 static void session_check_paced_one(struct session *session)
 {
-    struct engine *engine = session->engine;
-
     if (outbox_is_empty(&session->conn.reader.outbox)) {
         session_set_hold(session, session_hold_of_empty(session));
-    } else if (session_allowance(
-                   session, bucket_tokens(&session->send_bucket, &engine->limits.send, engine->now_ns)) > 0) {
+    } else if (session_allowance(session) > 0) {
         session_mark_dirty(session);
     } else {
         session_check_behind(session);

@@ -290,7 +290,7 @@ static void session_read(struct session *session, bool has_hung_up)
     } else if (got == 0) {
         session_close(session, ROOMD_CLOSE_PEER_CLOSED, NULL);
     } else if (got != -EAGAIN) {
-        session_close(session, session_reason_of_errno((int)got), NULL);
+        session_cut(session, session_reason_of_errno((int)got));
     } else if (has_hung_up) {
         session_close(session, ROOMD_CLOSE_RESET, NULL);
     }

@@ -38,7 +38,7 @@ const struct input_limits *session_input_limits(const struct session *session)
 /* Judged once the packet has paid: who always waits for the next token alone is forgiven nothing, however small the burst. */
 static bool bucket_is_half_full(struct bucket *bucket, const struct rate *rate, uint64_t now_ns)
 {
-    return bucket_tokens(bucket, rate, now_ns) >= rate->burst - rate->burst / 2;
+    return bucket_holds(bucket, rate, now_ns, rate->burst - rate->burst / 2);
 }
 
 static void session_end_flood(struct session *session, const struct rate *rate, const char *unit)
@@ -76,11 +76,11 @@ bool session_admit_frame(struct session *session, uint32_t bytes)
     const struct input_limits *limits = session_input_limits(session);
     uint64_t now_ns = session->engine->now_ns;
 
-    if (bucket_tokens(&session->packet_bucket, &limits->packets, now_ns) < 1) {
+    if (!bucket_holds(&session->packet_bucket, &limits->packets, now_ns, 1)) {
         session_drop_frame(session, bytes, &limits->packets, "packets");
         return false;
     }
-    if (bucket_tokens(&session->input_bucket, &limits->bytes, now_ns) < bytes) {
+    if (!bucket_holds(&session->input_bucket, &limits->bytes, now_ns, bytes)) {
         session_drop_frame(session, bytes, &limits->bytes, "bytes");
         return false;
     }

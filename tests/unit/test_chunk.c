@@ -257,6 +257,52 @@ static void a_burst_does_not_keep_its_memory(void **state)
     assert_int_equal(pool.ordinary.count, 0);
 }
 
+/* The cache keeps 256 KiB however long nobody needs it. */
+enum { AGING_CHUNKS = 200, KEPT_CHUNKS = 256 / 8 };
+
+static void take_and_let_go(struct chunk_pool *pool, int count)
+{
+    struct chunk *chunks[AGING_CHUNKS];
+
+    for (int i = 0; i < count; i++) {
+        chunks[i] = chunk_open(pool, 1);
+        assert_non_null(chunks[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        chunk_unref(chunks[i]);
+    }
+}
+
+/* A burst of 200, and 5 that come and go every so often: these and a few are kept, the rest goes, a bounded part at a time. */
+static void what_a_burst_left_behind_goes_back(void **state)
+{
+    struct chunk_pool pool;
+    uint32_t cached = ASAN_IS_ON ? 0 : AGING_CHUNKS;
+    int calls = 0;
+
+    (void)state;
+    chunk_pool_init(&pool, 4 * CHUNK_SMALL_BYTES, 1 << 24);
+    take_and_let_go(&pool, AGING_CHUNKS);
+    chunk_pool_age(&pool); /* they have been needed since */
+    assert_int_equal(pool.ordinary.count, cached);
+    for (; pool.ordinary.count > KEPT_CHUNKS + 5; cached = pool.ordinary.count) {
+        take_and_let_go(&pool, 5);
+        chunk_pool_age(&pool);
+        assert_true(cached - pool.ordinary.count > 0 && cached - pool.ordinary.count <= CHUNK_AGE_MAX);
+        assert_true(++calls < 30);
+    }
+    for (int i = 0; i < 10; i++) {
+        take_and_let_go(&pool, 5);
+        chunk_pool_age(&pool);
+        assert_int_equal(pool.ordinary.count, ASAN_IS_ON ? 0 : KEPT_CHUNKS + 5); /* no more, no fewer */
+    }
+    for (int i = 0; i < 10; i++) {
+        chunk_pool_age(&pool); /* nobody comes any more */
+    }
+    assert_int_equal(pool.ordinary.count, ASAN_IS_ON ? 0 : KEPT_CHUNKS);
+    chunk_pool_fini(&pool);
+}
+
 /* Both caches are empty afterwards; what someone holds stays, and the pool goes on. */
 static void a_trimmed_pool_holds_what_is_in_use(void **state)
 {
@@ -312,6 +358,7 @@ int main(void)
         cmocka_unit_test(small_chunks_have_a_cache_of_their_own),
         cmocka_unit_test(where_chunks_are_no_larger_than_small_ones_there_is_one_size),
         cmocka_unit_test(a_burst_does_not_keep_its_memory),
+        cmocka_unit_test(what_a_burst_left_behind_goes_back),
         cmocka_unit_test(a_trimmed_pool_holds_what_is_in_use),
     };
 
