@@ -110,28 +110,28 @@ struct session {
     struct list transition_link; /* room->transitions */
     struct list deadline_link;
     struct list blocked_link;
-    uint8_t place;        /* enum session_place */
-    uint8_t hold;         /* enum session_hold */
-    uint8_t close_reason; /* enum roomd_close_reason; NONE while open */
-    uint8_t leave_reason; /* enum roomd_leave_reason, while leaving */
-    uint8_t deadline;     /* enum session_deadline: which of engine->deadlines it is on */
-    uint8_t strikes;      /* packets that were malformed, or not allowed */
-    bool is_heard;        /* something has come since it was looked at (SESSION_QUIET) */
-    bool has_entered;     /* a room, ever: before that it may be owed next to nothing */
-    bool has_old_limits;  /* owed_max is not its room's yet: what the one before allowed is not all written */
-    bool has_hello;
-    bool awaits_proxy;  /* who it is, the PROXY header has yet to say: nothing else is read before */
-    bool has_begun;     /* its first bytes are no PROXY header, or have been one */
-    bool is_admitted;   /* the frame that comes next has paid for itself, and waits to be taken */
-    bool awaits_ticket; /* autojoin is for those who have shown theirs */
-    bool is_replacing;  /* paused until the same user's session before it is out of its room */
-    bool is_paused;
-    bool is_kicked;  /* told S_KICK: what it sends is thrown away */
-    bool is_muted;   /* closed by the content: what it had sent and has not run yet is not run */
-    bool is_owing;   /* paused until the client has read more of what it asked for */
-    bool is_listing; /* more of the list of rooms is to come, as soon as it has read */
-    bool has_fin;    /* kicked, and all is written */
-    bool is_ended;
+    uint8_t place;           /* enum session_place */
+    uint8_t hold;            /* enum session_hold */
+    uint8_t close_reason;    /* enum roomd_close_reason; NONE while open */
+    uint8_t leave_reason;    /* enum roomd_leave_reason, while leaving */
+    uint8_t deadline;        /* enum session_deadline: which of engine->deadlines it is on */
+    uint8_t strikes;         /* packets that were malformed, or not allowed */
+    bool is_heard : 1;       /* something has come since it was looked at (SESSION_QUIET) */
+    bool has_entered : 1;    /* a room, ever: before that it may be owed next to nothing */
+    bool has_old_limits : 1; /* owed_max is that of the room before: what that allowed is not all written */
+    bool has_hello : 1;
+    bool awaits_proxy : 1;  /* who it is, the PROXY header has yet to say: nothing else is read before */
+    bool has_begun : 1;     /* its first bytes are no PROXY header, or have been one */
+    bool is_admitted : 1;   /* the frame that comes next has paid for itself, and waits to be taken */
+    bool awaits_ticket : 1; /* autojoin is for those who have shown theirs */
+    bool is_replacing : 1;  /* paused until the same user's session before it is out of its room */
+    bool is_paused : 1;
+    bool is_kicked : 1;  /* told S_KICK: what it sends is thrown away */
+    bool is_muted : 1;   /* closed by the content: what it had sent and has not run yet is not run */
+    bool is_owing : 1;   /* paused until the client has read more of what it asked for */
+    bool is_listing : 1; /* more of the list of rooms is to come, as soon as it has read */
+    bool has_fin : 1;    /* kicked, and all is written */
+    bool is_ended : 1;
 };
 
 /*

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 enum { EVENTS_A_TURN = 2048, SENDS_A_BATCH = 512, DESCRIPTORS_SPARE = 64 };
-enum { DRIBBLE_KEPT_BYTES_MAX = 8192 }; /* a turn is skipped when more than this waits to be dribbled */
 
 static volatile sig_atomic_t signals_seen;
 
@@ -144,13 +143,13 @@ static void send_due(struct load *load)
 
     for (int i = 0; i < SENDS_A_BATCH && pace_take(&load->pace, load->now_ns, &index, &due_ns); i++) {
         struct client *client = &load->clients[index];
-        uint32_t kept_max = client->kind == CLIENT_DRIBBLE ? DRIBBLE_KEPT_BYTES_MAX : 0;
 
         if (client->state != CLIENT_IN || !client_takes_part(client)) {
             continue;
         }
-        if (client->out_size - client->out_at > kept_max) {
-            load->backlogged++;
+        if (client_has_kept(client)) {
+            /* Who dribbles says no more than it gets out: what is said by the end is to arrive. */
+            load->backlogged += client->kind != CLIENT_DRIBBLE;
             continue;
         }
         histogram_record(&load->send_lag_us, (load->now_ns - due_ns) / NS_PER_US, 1);
