@@ -9,14 +9,19 @@
 /* The vectors of one gathered write, and how many such writes one connection gets in a row. */
 enum { CONN_IOVECS_MAX = 128, CONN_WRITES_MAX = 4 };
 
+void conn_tune(const struct conn *conn, const struct net *net)
+{
+    /* Of what it can't do on a unix socket nothing is needed there. */
+    (void)sys_tune_stream(conn->source.fd, net->conn_options.send_buffer_bytes,
+                          net->conn_options.unsent_bytes, net->conn_options.ack_timeout_ms);
+}
+
 int conn_open(struct conn *conn, struct net *net, int fd,
               void (*on_ready)(struct source *source, uint32_t events))
 {
     *conn = (struct conn){.source = {.fd = fd, .on_ready = on_ready}};
     reader_init(&conn->reader);
-    /* Of what it can't do on a unix socket nothing is needed there. */
-    (void)sys_tune_stream(fd, net->conn_options.send_buffer_bytes, net->conn_options.unsent_bytes,
-                          net->conn_options.ack_timeout_ms);
+    conn_tune(conn, net);
 
     int rc = reactor_add(&net->reactor, &conn->source, EPOLLIN);
 

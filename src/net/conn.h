@@ -63,6 +63,8 @@ struct conn {
 /* Takes over `fd` and watches it for input. 0, or -errno and the descriptor has been closed. */
 int conn_open(struct conn *conn, struct net *net, int fd,
               void (*on_ready)(struct source *source, uint32_t events));
+/* The options of `net` have changed, and are to hold for it, too. Of an option that is 0 now it keeps what it had. */
+void conn_tune(const struct conn *conn, const struct net *net);
 /*
  * Closes the socket and lets go of everything. Only in the turn's reap phase; nothing happens when it is
  * closed.

@@ -119,9 +119,17 @@ static int set_option(int fd, int level, int option, uint32_t value)
     return OR_ERRNO(setsockopt(fd, level, option, &number, sizeof(number)));
 }
 
+static uint32_t seconds_within(uint32_t seconds, uint32_t most)
+{
+    uint32_t limit = most > 0 ? most : 1;
+
+    return seconds < limit ? seconds : limit;
+}
+
 int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, uint32_t ack_timeout_ms)
 {
     enum { IDLE_S = 60, INTERVAL_S = 15, PROBES = 4 };
+    uint32_t ack_s = ack_timeout_ms > 0 ? ack_timeout_ms / 1000 : UINT32_MAX;
     int rc = 0;
 
     /* The kernel keeps as much again for its own accounts, and counts that in (socket(7)). */
@@ -130,8 +138,10 @@ int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, u
     }
     rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     rc = rc < 0 ? rc : set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S);
-    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, INTERVAL_S);
+    /* TCP_USER_TIMEOUT ends it instead of TCP_KEEPCNT, at one probe that is lost (tcp(7)): several are to come before. */
+    rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds_within(IDLE_S, ack_s / 2));
+    rc = rc < 0 ? rc
+                : set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds_within(INTERVAL_S, ack_s / 2 / PROBES));
     rc = rc < 0 ? rc : set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
     if (rc == 0 && unsent_bytes > 0) {
         rc = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes);

@@ -1,6 +1,7 @@
 #include "room/engine.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -17,6 +18,24 @@ static uint32_t blocks_max(const struct engine_limits *limits)
     return blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
 }
 
+/* A room that lets its players be behind for longer must not find the kernel less patient with those who are there. */
+static void engine_set_conn_options(struct engine *engine, const struct conn_options *options)
+{
+    struct session *session;
+    uint32_t at = 0;
+
+    if (memcmp(&engine->net.conn_options, options, sizeof(*options)) == 0) {
+        return;
+    }
+    engine->limits.conn = *options;
+    engine->net.conn_options = *options;
+    while ((session = slots_next(&engine->sessions, &at)) != NULL) {
+        if (!session->is_ended) {
+            conn_tune(&session->conn, &engine->net);
+        }
+    }
+}
+
 void engine_set_limits(struct engine *engine, const struct engine_limits *limits)
 {
     engine->limits.frame_bytes_max = limits->frame_bytes_max;
@@ -31,8 +50,7 @@ void engine_set_limits(struct engine *engine, const struct engine_limits *limits
     engine->limits.strikes_max = limits->strikes_max;
     engine->limits.memory_bytes_max = limits->memory_bytes_max;
     memory_pressure_set(&engine->pressure, limits->memory_bytes_max);
-    engine->limits.conn = limits->conn;
-    engine->net.conn_options = limits->conn;
+    engine_set_conn_options(engine, &limits->conn);
     engine->limits.proxy_from = limits->proxy_from;
     sources_set_limits(&engine->sources, &limits->sources);
     if (limits->outbox_slices_max > engine->limits.outbox_slices_max) {

@@ -1,7 +1,7 @@
 /*
  * What is done as memory runs out, by the share of engine_limits.memory_bytes_max that is in use:
  *
- *       0 %  chunks that a burst left behind go back to the system, some every ten seconds
+ *       0 %  chunks that a burst left behind go back to the system, some in one turn of ten seconds
  *      95 %  caches go back to the system; then those sessions are shed that pin most, until it is less
  *      98 %  nobody new comes in, and no room is made
  *     100 %  requests fail: somebody is shed at once and it is tried again, or there is a named refusal

@@ -45,6 +45,7 @@ static int room_add_member(struct room *room, struct session *session)
 
 static void room_release(struct room *room, struct session *session)
 {
+    CHECK(!session->conn.reader.is_skipping); /* there would be no room whose limit ends it */
     room_give_seat(room);
     session->room = NULL;
     session->place = SESSION_NOWHERE;
@@ -109,10 +110,13 @@ static void room_leave(struct room *room, struct session *session)
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
     /* What was said before it left is still owed to a client that is there to read it; or at least how much it was. */
-    if (session->close_reason == ROOMD_CLOSE_NONE &&
-        reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
-        session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+    while (session->close_reason == ROOMD_CLOSE_NONE &&
+           reader_pull(&session->conn.reader, &room->engine->net.gather, room->engine->now_ns) < 0) {
+        if (!engine_on_no_memory(room->engine)) {
+            session_close(session, ROOMD_CLOSE_NO_MEMORY, NULL);
+        }
     }
+    session_check_leaver(session);
     session_stop_skipping(session);
     reader_unfollow_all(&session->conn.reader);
     room_content_leave(room, session, (enum roomd_leave_reason)session->leave_reason);

@@ -350,9 +350,11 @@ static int session_push(struct session *session, const void *frame, size_t bytes
 enum session_reach session_try_reach(struct session *session, size_t bytes)
 {
     bool owes_too_much = !session->conn.reader.is_skipping && session_owes_too_much(session, bytes);
+    /* Its content says farewell. It has been judged, and would be judged anew for that alone. */
+    bool is_going = session->place == SESSION_LEAVING && !session_follows_room(session);
 
     if (session->close_reason == ROOMD_CLOSE_NONE && owes_too_much) {
-        if (session_is_held(session)) {
+        if (session_is_held(session) && !is_going) {
             session_fall_behind(session);
         } else {
             session_mark_dirty(session);
@@ -385,15 +387,19 @@ int session_send(struct session *session, const void *frame, size_t bytes)
 
 bool session_send_control(struct session *session, const void *frame, size_t bytes)
 {
+    bool is_told = session->has_hello && session->close_reason == ROOMD_CLOSE_NONE;
+
+    /* What the content may not add to, an answer may: it is asked for, and one read asks for little. */
+    if (is_told && session_is_held(session) && session_owes_too_much(session, bytes)) {
+        session_fall_behind(session);
+    }
+    return session_push_control(session, frame, bytes);
+}
+
+bool session_push_control(struct session *session, const void *frame, size_t bytes)
+{
     if (!session->has_hello || session->close_reason != ROOMD_CLOSE_NONE) {
         return false;
-    }
-    /* What the content may not add to, an answer may: it is asked for, and one read asks for little. */
-    if (session_is_held(session) && session_owes_too_much(session, bytes)) {
-        session_fall_behind(session);
-        if (session->close_reason != ROOMD_CLOSE_NONE) {
-            return false;
-        }
     }
     if (session_push(session, frame, bytes) < 0) {
         session_close(session, ROOMD_CLOSE_NO_MEMORY,

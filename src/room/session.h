@@ -26,8 +26,8 @@
  *     4. next_parcel is NULL while next_room is.
  *     5. while `request` is set an open session is on engine->creating, unless it is entering or leaving: then it
  *        gets there when it has settled. Nothing that is closed has a request.
- *     6. it skips (conn.reader.is_skipping) only while it is open, in_room or leaving, and has said C_HELLO; it begins to
- *        in a room that skips.
+ *     6. it skips (conn.reader.is_skipping) only while it is open, has said C_HELLO, and follows its room's stream, which
+ *        one that leaves gives up before it is out; it begins to in a room that skips.
  *     7. blocked_link is on the list that `hold` names: engine->blocked, engine->paced, engine->resyncing, or none; a flush
  *        finds out which (session_flush.c).
  *     8. closing only marks; the descriptor is closed and the memory given back in session_reap alone, but for what waits for
@@ -208,6 +208,8 @@ enum session_reach session_try_reach(struct session *session, size_t bytes);
  * it, too. False: it is not sent, and the session is being closed, or never said C_HELLO.
  */
 bool session_send_control(struct session *session, const void *frame, size_t bytes);
+/* The same, however much it owes. */
+bool session_push_control(struct session *session, const void *frame, size_t bytes);
 /* S_ERROR, likewise. `text` NULL: the code's own. */
 void session_send_error(struct session *session, enum roomd_error code, const char *text);
 
@@ -226,6 +228,13 @@ void session_flush(struct session *session);
 /* Puts it on the list of that hold, or on none. */
 void session_set_hold(struct session *session, enum session_hold hold);
 /* Whether it may not be sent more, whatever waits for it: by its socket, or by send_rate. */
+static inline bool session_follows_room(const struct session *session)
+{
+    bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
+
+    return is_member && session->conn.reader.count > 0;
+}
+
 static inline bool session_is_held(const struct session *session)
 {
     return session->conn.is_blocked || session->hold == SESSION_PACED;
@@ -279,6 +288,8 @@ bool session_may_resync(const struct session *session);
 void session_forgive_stall(struct engine *engine, uint64_t due_ns);
 /* In phase 2, of a session on engine->resyncing: is told what it has missed, and its content tells it how things are. */
 void session_resync(struct session *session);
+/* It is about to leave the room: what makes it slow is judged now, while it may still skip instead. */
+void session_check_leaver(struct session *session);
 /* It leaves the room: if it skips, it is told what it has missed, and skips no more. */
 void session_stop_skipping(struct session *session);
 /* Timer callback of the engine. */

@@ -35,6 +35,9 @@ const struct owed_max session_owed_max_nowhere = {
 /* Nobody knows yet what for it has come. */
 const struct owed_max session_owed_max_new = {.bytes = 1024, .slices = 64, .age_ns = 10 * NS_PER_S};
 
+/* S_RESYNC and S_LEFT, and then some. */
+enum { LEAVER_BYTES = 64 };
+
 /* A client that asks for the list of rooms while so much waits for it is not read from until it has read. */
 enum { OWED_ANSWERS_BYTES_MAX = 16 * 1024 };
 
@@ -95,7 +98,8 @@ static bool session_is_too_late(const struct session *session)
     if (session->conn.reader.is_skipping) {
         bool waits_for_us = outbox_is_empty(&session->conn.reader.outbox) && !session->conn.is_blocked;
 
-        return !waits_for_us && now_ns - session->skip_since_ns > session->room->options.skip_max_ns;
+        return !waits_for_us && session->skip_since_ns < now_ns &&
+               now_ns - session->skip_since_ns > session->room->options.skip_max_ns;
     }
     return oldest_ns < now_ns && now_ns - oldest_ns > session->owed_max.age_ns;
 }
@@ -151,10 +155,8 @@ void session_check_owed(struct session *session)
 
 static bool session_may_skip(const struct session *session)
 {
-    bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
-
-    return is_member && session->room->options.slow == ROOM_SLOW_SKIP && session->has_hello &&
-           !session->conn.reader.is_skipping;
+    return session_follows_room(session) && session->room->options.slow == ROOM_SLOW_SKIP &&
+           session->has_hello && !session->conn.reader.is_skipping;
 }
 
 /* The content's packets are dropped: what they told is told anew. Nobody tells the engine's anew. */
@@ -214,7 +216,7 @@ bool session_may_resync(const struct session *session)
            session->engine->now_ns - session->resynced_ns >= RESYNC_AGAIN_NS;
 }
 
-/* True: it has missed something, and is told so. */
+/* True: it has missed something, and is told so, whatever it owes: else it would be left behind anew for that. */
 static bool session_tell_missed(struct session *session)
 {
     struct engine *engine = session->engine;
@@ -222,7 +224,7 @@ static bool session_tell_missed(struct session *session)
     uint8_t frame[CONTROL_FRAME_BYTES_MAX];
 
     if (missed.packets == 0 ||
-        !session_send_control(session, frame, control_put_resync(frame, missed.packets, missed.bytes))) {
+        !session_push_control(session, frame, control_put_resync(frame, missed.packets, missed.bytes))) {
         return false;
     }
     session->resynced_ns = engine->now_ns;
@@ -256,6 +258,15 @@ static void session_keep_time(struct session *session)
     }
 }
 
+void session_check_leaver(struct session *session)
+{
+    bool is_behind = session_owes_too_much(session, LEAVER_BYTES) || session_is_too_late(session);
+
+    if (session->close_reason == ROOMD_CLOSE_NONE && session_is_held(session) && is_behind) {
+        session_fall_behind(session);
+    }
+}
+
 void session_stop_skipping(struct session *session)
 {
     if (session->conn.reader.is_skipping) {
@@ -279,6 +290,11 @@ void session_forgive_stall(struct engine *engine, uint64_t due_ns)
     engine->catch_up_ns = engine->now_ns + CATCH_UP_NS;
     while ((session = slots_next(&engine->sessions, &at)) != NULL) {
         outbox_forgive(&session->conn.reader.outbox, late_ns, engine->now_ns);
-        session->skip_since_ns += session->skip_since_ns > 0 ? late_ns : 0;
+        if (session->skip_since_ns > 0) {
+            uint64_t latest_ns = engine->now_ns - late_ns; /* it may have begun to after the timer was due */
+
+            session->skip_since_ns =
+                session->skip_since_ns < latest_ns ? session->skip_since_ns + late_ns : engine->now_ns;
+        }
     }
 }

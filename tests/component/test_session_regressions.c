@@ -2,6 +2,7 @@
 #include "support/component.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "support/tally.h"
 #include "wire/control.h"
@@ -306,6 +307,42 @@ static void who_was_leaving_a_room_that_skips_was_slow(void **state)
     assert_int_equal(count_closes(fixture, ROOMD_CLOSE_SLOW), 0);
 }
 
+/* It had begun to after the timer was due that tells of the standstill: it had then skipped since a time to come, for ever. */
+static void who_began_to_skip_just_before_a_standstill_was_slow(void **state)
+{
+    struct fixture *fixture = *state;
+    struct engine *engine = &fixture->engine;
+    struct room *room = tally_room(fixture, "room", NULL);
+    struct player *slow = fixture_enter_narrow(fixture, "room", 1);
+    struct session *session = fixture_session(fixture, slow);
+    uint64_t due_ns;
+
+    tally_leave_behind(fixture, room, slow, NULL);
+    due_ns = session->skip_since_ns - NS_PER_MS / 2;
+    fake_clock_advance(3 * NS_PER_S);
+    engine->now_ns = clock_now_ns();
+    session_forgive_stall(engine, due_ns);
+    session_check_behind(session);
+    assert_int_equal(session->close_reason, ROOMD_CLOSE_NONE);
+    assert_int_equal(session->skip_since_ns, engine->now_ns);
+}
+
+/* What a connection was given as it was opened it kept for ever, whatever a reload said. */
+static void a_reload_left_the_sockets_of_those_who_were_there_as_they_were(void **state)
+{
+    struct fixture *fixture = *state;
+    struct engine_limits limits = fixture->engine.limits;
+    struct player *player = fixture_welcome(fixture);
+    struct session *session = fixture_session(fixture, player);
+    int bytes = 0;
+    socklen_t size = sizeof(bytes);
+
+    limits.conn.send_buffer_bytes = 96 * 1024;
+    engine_set_limits(&fixture->engine, &limits);
+    assert_int_equal(getsockopt(session->conn.source.fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size), 0);
+    assert_int_equal(bytes, 96 * 1024);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +354,8 @@ int main(void)
         FIXTURE_TEST(who_went_from_room_to_room_and_never_read_was_skipped_for_ever),
         FIXTURE_TEST(who_came_from_a_roomier_room_was_slow_at_once),
         FIXTURE_TEST(who_was_leaving_a_room_that_skips_was_slow),
+        FIXTURE_TEST(a_reload_left_the_sockets_of_those_who_were_there_as_they_were),
+        FIXTURE_TEST(who_began_to_skip_just_before_a_standstill_was_slow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Players who skip, and leave, or are made to: what they missed they are told, and nothing else of the room. */
 #include "support/component.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "support/tally.h"
@@ -243,6 +244,114 @@ static void who_skips_in_a_room_that_kicks_from_now_on_may_go_on(void **state)
     assert_int_equal(fixture_session(fixture, slow)->close_reason, ROOMD_CLOSE_SLOW);
 }
 
+/* It is in step, and owed nearly as much as it may be. */
+static struct player *enter_and_nearly_fall_behind(struct fixture *fixture, struct room *room,
+                                                   struct tally *tally)
+{
+    struct player *player = fixture_enter_narrow(fixture, room->name, 1);
+    const struct outbox *outbox = &fixture_session(fixture, player)->conn.reader.outbox;
+
+    memset(tally, 0, sizeof(*tally));
+    while (outbox->bytes < 62 * 1024) {
+        tally_broadcast(room, tally, 1000);
+        fixture_tick(fixture, room);
+    }
+    assert_false(tally_is_skipping(fixture, player));
+    return player;
+}
+
+/* What it had not been handed yet made it owe too much as it left: it was closed, where a moment before it had skipped. */
+static void who_left_just_before_it_fell_behind_was_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room = tally_room(fixture, "room", NULL);
+    struct tally tally;
+    struct player *slow = enter_and_nearly_fall_behind(fixture, room, &tally);
+
+    tally_broadcast(room, &tally, 5000);
+    player_leave(slow);
+    fixture_settle(fixture);
+    assert_int_equal(fixture_session(fixture, slow)->close_reason, ROOMD_CLOSE_NONE);
+    expect_resync_and_left(fixture, slow, &tally);
+}
+
+static int farewell_result;
+
+static void say_a_long_farewell(struct stage *stage, uint64_t session, enum roomd_leave_reason reason)
+{
+    static const uint8_t text[5000];
+
+    (void)reason;
+    farewell_result = stage->host->send(stage->room, session, TALLY_NOTE, text, sizeof(text), 0);
+}
+
+/* It began to skip as its content said farewell, was then in no room, and the process ended when that was looked at. */
+static void a_farewell_to_who_is_nearly_behind_ended_the_process(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room *room = tally_room(fixture, "room", NULL);
+    struct tally tally;
+    struct player *slow = enter_and_nearly_fall_behind(fixture, room, &tally);
+
+    stage_of(room)->on_leave = say_a_long_farewell;
+    player_leave(slow);
+    fixture_settle(fixture);
+    assert_int_equal(farewell_result, -ENOBUFS);
+    fixture_advance(fixture, 300 * NS_PER_MS);
+    assert_int_equal(fixture_session(fixture, slow)->close_reason, ROOMD_CLOSE_NONE);
+    tally_read(fixture, slow, &tally);
+    assert_int_equal(tally.lefts, 1);
+    tally_check(&tally);
+}
+
+enum { COLLUDERS = 15, ANSWERS_MAX = 1024 };
+
+/*
+ * All are behind, and have as many answers waiting as there may be slices: S_RESYNC, as they left, was one too many. When
+ * no more could be dropped in that turn the last of them skipped on, in no room.
+ */
+static void who_left_with_all_slices_taken_ended_the_process(void **state)
+{
+    struct fixture *fixture = *state;
+    struct room_options options = tally_options();
+    struct player *players[COLLUDERS];
+    struct room *room;
+
+    options.outbox_slices_max = ANSWERS_MAX;
+    options.outbox_bytes_max = 256 * 1024;
+    fixture->engine.net.gather.blocks.limit = 100000;
+    room = tally_room(fixture, "room", &options);
+    for (int i = 0; i < COLLUDERS; i++) {
+        players[i] = fixture_enter_narrow(fixture, "room", 1);
+    }
+    while (!tally_is_skipping(fixture, players[COLLUDERS - 1])) {
+        tally_broadcast(room, NULL, 5000);
+        fixture_tick(fixture, room);
+    }
+    for (int k = 0; k < ANSWERS_MAX; k++) {
+        for (int i = 0; i < COLLUDERS; i++) {
+            if (fixture_session(fixture, players[i])->conn.reader.outbox.slices < ANSWERS_MAX) {
+                player_join(players[i], "room"); /* it is there already */
+            }
+        }
+        fixture_settle(fixture);
+    }
+    tally_broadcast(room, NULL, 10);
+    for (int i = 0; i < COLLUDERS; i++) {
+        assert_true(tally_is_skipping(fixture, players[i]));
+        assert_true(fixture_session(fixture, players[i])->conn.reader.outbox.slices >= ANSWERS_MAX - 1);
+        player_leave(players[i]);
+    }
+    fixture_settle(fixture);
+    for (int i = 0; i < COLLUDERS; i++) {
+        struct session *session = fixture_session(fixture, players[i]);
+
+        assert_true(session == NULL || !session->conn.reader.is_skipping);
+        player_receive(players[i], 2000);
+    }
+    fixture_advance(fixture, 300 * NS_PER_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +364,9 @@ int main(void)
         FIXTURE_TEST(who_is_closed_is_told_only_that),
         FIXTURE_TEST(who_leaves_keeps_the_time_that_it_had),
         FIXTURE_TEST(who_skips_in_a_room_that_kicks_from_now_on_may_go_on),
+        FIXTURE_TEST(who_left_just_before_it_fell_behind_was_closed),
+        FIXTURE_TEST(a_farewell_to_who_is_nearly_behind_ended_the_process),
+        FIXTURE_TEST(who_left_with_all_slices_taken_ended_the_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
