@@ -13,7 +13,7 @@
 enum { CACHED_CHUNKS_MAX = 256, CACHED_SMALL_MAX = 2048 };
 
 /* So much of either size is kept however long nobody needs it: ticks differ, and memory is not to be asked for in each. */
-enum { CACHED_BYTES_KEPT = 256 * 1024 };
+enum { CACHED_BYTES_KEPT = 128 * 1024 };
 
 static uint64_t chunk_memory_bytes(uint32_t size)
 {

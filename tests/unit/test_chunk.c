@@ -257,8 +257,8 @@ static void a_burst_does_not_keep_its_memory(void **state)
     assert_int_equal(pool.ordinary.count, 0);
 }
 
-/* The cache keeps 256 KiB however long nobody needs it. */
-enum { AGING_CHUNKS = 200, KEPT_CHUNKS = 256 / 8 };
+/* The cache keeps 128 KiB however long nobody needs it. */
+enum { AGING_CHUNKS = 200, KEPT_CHUNKS = 128 / 8 };
 
 static void take_and_let_go(struct chunk_pool *pool, int count)
 {

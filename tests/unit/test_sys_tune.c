@@ -50,7 +50,8 @@ static void one_lost_probe_ended_an_idle_connection(void **state)
         struct tuned tuned = tune(times_ms[i]);
 
         assert_int_equal(tuned.ack_timeout_ms, times_ms[i]);
-        assert_in_range(tuned.idle_s + 3 * tuned.interval_s, 1, times_ms[i] / 1000 - 1); /* four come before */
+        assert_in_range(tuned.idle_s + 3 * tuned.interval_s, 1,
+                        times_ms[i] / 1000 - 1); /* four come before */
     }
 }
 
