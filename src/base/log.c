@@ -1,6 +1,8 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,7 @@ static const char log_cut_mark[] = " cut=yes";
 static enum log_level log_level_max = LOG_LEVEL_INFO;
 static void (*log_sink)(void *context, const char *line, size_t size);
 static void *log_sink_context;
+static uint64_t log_lost; /* lines that nobody took */
 
 void log_set_level(enum log_level level)
 {
@@ -51,15 +54,19 @@ static const char *log_level_name(enum log_level level)
     return "unknown";
 }
 
+/* Whether a line fits: into a pipe or a socket that nobody reads from a write would wait for ever. */
+static bool log_takes_a_line(void)
+{
+    struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&err, 1, 0) != 0;
+}
+
 /* A log that cannot be written is no reason to stop serving, and there is nowhere else to say so. */
 static void log_write(const char *line, size_t size)
 {
     ssize_t written;
 
-    if (log_sink != NULL) {
-        log_sink(log_sink_context, line, size);
-        return;
-    }
     do {
         written = write(STDERR_FILENO, line, size);
     } while (written < 0 && errno == EINTR);
@@ -122,6 +129,28 @@ static void log_replace_controls(char *text, size_t size)
     }
 }
 
+/* A line that is whole; before it, how many were lost. */
+static void log_put(const char *line, size_t size)
+{
+    if (log_sink != NULL) {
+        log_sink(log_sink_context, line, size);
+        return;
+    }
+    if (log_lost > 0 && log_takes_a_line()) {
+        char lost[LOG_LINE_BYTES_MAX];
+        size_t head = log_format_head(lost, sizeof(lost), LOG_LEVEL_WARN, "log_lost");
+        int tail = snprintf(lost + head, sizeof(lost) - head, " lines=%" PRIu64 "\n", log_lost);
+
+        log_write(lost, head + (size_t)tail);
+        log_lost = 0;
+    }
+    if (log_takes_a_line()) {
+        log_write(line, size);
+    } else {
+        log_lost++;
+    }
+}
+
 static void log_emit(enum log_level level, const char *event, const char *format, va_list args)
 {
     char line[LOG_LINE_BYTES_MAX];
@@ -140,7 +169,7 @@ static void log_emit(enum log_level level, const char *event, const char *format
     }
     log_replace_controls(line, size);
     line[size++] = '\n';
-    log_write(line, size);
+    log_put(line, size);
     errno = errno_before;
 }
 

@@ -3,6 +3,9 @@
  *
  *     ts=2026-11-22T09:00:00.123Z level=info event=listen addr=127.0.0.1:7777
  *
+ * Nobody waits for the log: while a pipe or a socket is full lines are lost, and event=log_lost says how many, before the
+ * next that is not.
+ *
  * `alert` is kept for what must never happen; a test fails when the log of a run holds one.
  */
 #ifndef ROOMD_BASE_LOG_H

@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/wall_clock.h"
+#include "room/session.h"
 
 /* Lines of each kind in one report. */
 enum { REPORT_LINES_MAX = 100, LEFT_BYTES = 24 };
@@ -16,12 +18,17 @@ int addresses_check(struct config *config, const char *path, char *error)
 {
     const char *name = config->server.ban_file;
     char place[PATH_MAX];
+    struct stat status;
     int rc = 0;
 
     if (name[0] == '\0') {
         return 0;
     }
     rc = config_resolve(path, name, place, sizeof(place));
+
+    if (rc == 0 && stat(place, &status) == 0 && !S_ISREG(status.st_mode)) {
+        rc = -EINVAL; /* opening a pipe would wait for its writer */
+    }
 
     FILE *file = rc < 0 ? NULL : fopen(place, "re");
 
@@ -54,7 +61,17 @@ struct sources_limits addresses_limits(const struct server_config *server)
 
 void addresses_take_config(struct engine *engine, struct config *config)
 {
+    struct session *session;
+    uint32_t at = 0;
+
     sources_set_bans(&engine->sources, &config->bans);
+    while ((session = slots_next(&engine->sessions, &at)) != NULL) {
+        const struct endpoint *peer = &session->conn.peer;
+
+        if (peer->is_known && bans_find(&engine->sources.bans, &peer->host, engine->now_ns) != NULL) {
+            session_close(session, ROOMD_CLOSE_BANNED, NULL);
+        }
+    }
 }
 
 static const char *format_left(uint64_t until_ns, uint64_t now_ns, char out[LEFT_BYTES])

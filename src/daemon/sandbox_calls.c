@@ -29,8 +29,14 @@ static const uint32_t waiting[] = {
     SYS_epoll_pwait,  SYS_epoll_ctl, SYS_nanosleep, SYS_clock_nanosleep,
 };
 
-/* Connections, from accept to close; the log is written by write. */
+/* Connections, from accept to close; the log is written by write, when poll says that it takes a line. */
 static const uint32_t connections[] = {
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_ppoll
+    SYS_ppoll,
+#endif
     SYS_write,      SYS_writev,     SYS_recvfrom,    SYS_accept4,     SYS_close,
     SYS_setsockopt, SYS_getsockopt, SYS_getpeername, SYS_getsockname, SYS_shutdown,
 };

@@ -41,11 +41,29 @@ uint64_t upkeep_memory_bytes_max(const struct upkeep *upkeep, uint64_t memory_by
                                                         : memory_bytes_max / 2;
 }
 
+static void take_spares(struct upkeep *upkeep)
+{
+    for (int i = 0; i < UPKEEP_SPARES; i++) {
+        upkeep->spares[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+static void give_spares_back(struct upkeep *upkeep)
+{
+    for (int i = 0; i < UPKEEP_SPARES; i++) {
+        if (upkeep->spares[i] >= 0) {
+            close(upkeep->spares[i]);
+            upkeep->spares[i] = -1;
+        }
+    }
+}
+
 int upkeep_init(struct server *server)
 {
     int rc = notify_open(&server->upkeep.notify);
 
     server->upkeep.program_bytes = resident_bytes();
+    memset(server->upkeep.spares, -1, sizeof(server->upkeep.spares));
     if (rc < 0) {
         fprintf(stderr, "roomd: NOTIFY_SOCKET, WATCHDOG_USEC: %s\n", strerror(-rc));
         return rc;
@@ -165,6 +183,8 @@ static void tell_ready(struct server *server)
 
 int upkeep_start(struct server *server)
 {
+    take_spares(&server->upkeep);
+
     int rc = callback_limit_open(&server->engine, server->config.server.callback_max_ns);
 
     if (rc < 0) {
@@ -184,6 +204,7 @@ void upkeep_turn(struct server *server)
 void upkeep_begin_reload(struct server *server)
 {
     notify_reloading(&server->upkeep.notify, clock_now_ns());
+    give_spares_back(&server->upkeep);
 }
 
 void upkeep_end_reload(struct server *server)
@@ -193,6 +214,7 @@ void upkeep_end_reload(struct server *server)
     if (rc < 0) {
         LOG(LOG_LEVEL_ERROR, "callback_max", "error=\"%s\"", strerror(-rc));
     }
+    take_spares(&server->upkeep);
     tell_ready(server);
 }
 
@@ -212,6 +234,7 @@ void upkeep_tell_status(struct server *server)
 
 void upkeep_fini(struct server *server)
 {
+    give_spares_back(&server->upkeep);
     callback_limit_close();
     timer_close(&server->engine.timers, &server->upkeep.watchdog_timer);
     notify_close(&server->upkeep.notify);

@@ -13,11 +13,15 @@
 
 struct server;
 
+/* Descriptors that are kept for a reload: it opens a few files, and is wanted most when players have taken all others. */
+enum { UPKEEP_SPARES = 4 };
+
 struct upkeep {
     struct notify notify;
     uint32_t inherited;          /* listening sockets that were handed over: they stand for the config's */
     struct timer watchdog_timer; /* there is a turn at least so often */
     uint64_t program_bytes;      /* resident before anything was opened */
+    int spares[UPKEEP_SPARES];   /* -1: there was none to be had */
 };
 
 /* Reads the environment. 0; or -errno and it says why on stderr: what was handed over makes no sense. */

@@ -177,6 +177,8 @@ struct engine {
     struct log_gate create_gate; /* contents that did not open */
     struct close_log close_logs[ROOMD_CLOSE_REASON_COUNT];
     struct close_log abuse_log;
+    struct log_gate
+        stranger_gate; /* of event=abuse, for addresses that are not remembered: banned by hand, mostly */
     const struct roomd_host *host; /* for rooms made of templates */
     const char *data_dir;          /* where contents find their files; NULL: nowhere */
     struct content_counter counters[ROOMD_COUNTERS_MAX];

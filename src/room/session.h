@@ -322,6 +322,8 @@ const struct input_limits *session_input_limits(const struct session *session);
  * there were too many of late, the end.
  */
 void session_strike(struct session *session, enum roomd_close_reason reason);
+/* The same of an engine packet that this version does not know. */
+void session_strike_unknown(struct session *session);
 
 /* Input (session_input.c): the socket is ready; and what was kept while the session was paused. */
 void session_on_ready(struct source *source, uint32_t events);

@@ -100,7 +100,7 @@ static void session_take_control(struct session *session, const struct frame *fr
     int rc = control_decode(frame, &control);
 
     if (rc == -ENOENT) {
-        session_send_error(session, ROOMD_ERROR_UNKNOWN_PACKET, NULL);
+        session_strike_unknown(session);
         return;
     }
     if (rc < 0) {

@@ -107,7 +107,8 @@ static void session_forget_strikes(struct session *session)
     }
 }
 
-void session_strike(struct session *session, enum roomd_close_reason reason)
+static void session_strike_for(struct session *session, enum roomd_close_reason reason,
+                               enum roomd_error error)
 {
     struct engine *engine = session->engine;
 
@@ -119,6 +120,16 @@ void session_strike(struct session *session, enum roomd_close_reason reason)
         session_close(session, reason, NULL);
         return;
     }
-    session_send_error(session, reason == ROOMD_CLOSE_STATE ? ROOMD_ERROR_NOT_NOW : ROOMD_ERROR_MALFORMED,
-                       NULL);
+    session_send_error(session, error, NULL);
+}
+
+void session_strike(struct session *session, enum roomd_close_reason reason)
+{
+    session_strike_for(session, reason,
+                       reason == ROOMD_CLOSE_STATE ? ROOMD_ERROR_NOT_NOW : ROOMD_ERROR_MALFORMED);
+}
+
+void session_strike_unknown(struct session *session)
+{
+    session_strike_for(session, ROOMD_CLOSE_MALFORMED, ROOMD_ERROR_UNKNOWN_PACKET);
 }

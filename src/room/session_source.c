@@ -5,7 +5,7 @@
 #include "wire/names.h"
 #include "wire/proxy.h"
 
-/* Lines of event=abuse in a second, of all addresses together; of one address there is one. */
+/* Lines of event=abuse in a second, of all addresses together; of one address there is one, and so of all not remembered. */
 enum { ABUSE_LINES_MAX = 50 };
 
 /*
@@ -25,8 +25,9 @@ static void log_abuse(struct engine *engine, const struct host *host, struct sou
         }
         *log = (struct close_log){.since_ns = engine->now_ns};
     }
-    if ((entry != NULL && !log_gate_pass(&entry->log_gate, engine->now_ns, NS_PER_S, &held)) ||
-        log->lines == ABUSE_LINES_MAX) {
+    struct log_gate *gate = entry != NULL ? &entry->log_gate : &engine->stranger_gate;
+
+    if (!log_gate_pass(gate, engine->now_ns, NS_PER_S, &held) || log->lines == ABUSE_LINES_MAX) {
         log->held++;
         return;
     }

@@ -20,7 +20,11 @@ static void session_refuse_ticket(struct session *session, enum ticket_result re
             ticket_result_name(result), (unsigned long long)session->id, conn_peer(&session->conn, peer),
             (unsigned long long)held);
     }
-    session_close(session, ROOMD_CLOSE_TICKET, NULL);
+    if (result == TICKET_FULL) { /* nobody's fault: no more used tickets can be remembered */
+        session_close(session, ROOMD_CLOSE_FULL, "full: too many tickets at once");
+    } else {
+        session_close(session, ROOMD_CLOSE_TICKET, NULL);
+    }
 }
 
 /* Good, and used up from now on; or why not. */

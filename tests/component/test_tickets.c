@@ -51,7 +51,7 @@ static void expect_refused(struct fixture *fixture, const char *ticket, size_t s
     guest_show(player, ticket, size);
     player_join(player, "lobby"); /* comes too late to be looked at */
     fixture_advance(fixture, NS_PER_S);
-    player_expect_kick(player, ROOMD_CLOSE_TICKET);
+    player_expect_kick(player, why == TICKET_FULL ? ROOMD_CLOSE_FULL : ROOMD_CLOSE_TICKET);
     assert_true(fixture->engine.stats.tickets[why] == before + 1);
     snprintf(line, sizeof(line), "event=ticket_refused reason=%s session=", ticket_result_name(why));
     assert_true(fixture_log_count(line) >= 1);

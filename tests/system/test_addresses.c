@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Nobody is exempt; the rest of [server] and a room. */
@@ -162,8 +163,18 @@ static void bans_by_hand_are_read_again(void **state)
     daemon_write_config(daemon, config);
     daemon_signal(daemon, SIGHUP);
     daemon_expect_log(daemon, "event=reload_refused", "ban_file = bans.txt: cannot be opened");
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: reading it would last for ever */
+    daemon_signal(daemon, SIGHUP);
+    daemon_expect_log_count(daemon, "event=reload_refused", "ban_file = bans.txt: cannot be opened", 2,
+                            WAIT_LONG_MS);
+    unlink(path);
+
+    struct peer *there = peer_connect_from("127.0.0.5:0", daemon);
+
+    peer_expect_served(there);
     write_file(path, "127.0.0.5\n127.0.1.0/24 2999-01-01\n127.0.0.6 2001-01-01\n");
     daemon_signal(daemon, SIGHUP);
+    peer_expect_kick(there, ROOMD_CLOSE_BANNED); /* who is there goes, too */
     daemon_expect_log_count(daemon, "event=reload ", NULL, 1, WAIT_LONG_MS);
     peer_expect_kick(peer_connect_from("127.0.0.5:0", daemon), ROOMD_CLOSE_BANNED);
     peer_expect_kick(peer_connect_from("127.0.1.77:0", daemon), ROOMD_CLOSE_BANNED);

@@ -1,6 +1,7 @@
 /* Out of descriptors: the listener rests instead of spinning, and goes on when there is room again. */
 #include "support/system.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,6 +47,14 @@ static void queue_connect(struct queue *queue)
     assert_in_range(queue->accepted, NOFILE * 3 / 4, NOFILE);
 }
 
+/* There was none left to read the config by, just when somebody is to be banned. */
+static void queue_does_not_keep_the_operator_out(struct queue *queue)
+{
+    daemon_signal(queue->daemon, SIGHUP);
+    daemon_expect_log(queue->daemon, "event=reload ", NULL);
+    assert_int_equal(daemon_log_count(queue->daemon, "event=reload_refused", NULL), 0);
+}
+
 /* Those who are in are served, at next to no cost, and nobody else comes in. */
 static void queue_rests(struct queue *queue)
 {
@@ -89,6 +98,7 @@ static void out_of_descriptors_the_listener_rests(void **state)
 
     queue_connect(queue);
     queue_rests(queue);
+    queue_does_not_keep_the_operator_out(queue);
     queue_moves_one_by_one(queue);
 
     /* As all the others go, the last of them are served as well. */

@@ -56,8 +56,7 @@ static const char *const loads[LOADS] = {
     "-n 160 -r 4 -s 200 -d 10 --rooms a,b --rcvbuf 32768 --slow 6 --dribble 6 --garbage 6 --flood 2 --mute 6 "
     "--pause 8 "
     "--pause-seconds 2 --churn 20",
-    "-n 100 -r 4 -s 200 -d 10 --rooms c,d --rcvbuf 32768 --slow 6 --dribble 6 --garbage 6 --mute 4 --churn "
-    "10",
+    "-n 100 -r 4 -s 200 -d 10 --rooms c,d --rcvbuf 32768 --slow 6 --dribble 6 --garbage 6 --mute 4 --churn 8",
     "-n 60 -r 8 -d 10 --rooms ground --play roam --pause 4 --pause-seconds 2 --rcvbuf 32768",
 };
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -271,55 +270,6 @@ static void a_line_is_one_write_on_stderr(void **state)
     close(pair[1]);
 }
 
-static int full_pipe[2];
-static volatile sig_atomic_t alarms;
-
-/* The first alarm only interrupts the write that waits; the second makes room for it as well. */
-static void on_alarm(int signal)
-{
-    char bytes[4096];
-
-    (void)signal;
-    if (++alarms >= 2) {
-        while (read(full_pipe[0], bytes, sizeof(bytes)) > 0) {
-        }
-    }
-}
-
-static void a_write_that_is_interrupted_is_done_again(void **state)
-{
-    const struct itimerval every = {{0, 20000}, {0, 20000}};
-    const struct itimerval never = {{0, 0}, {0, 0}};
-    struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART: the write comes back with EINTR */
-    struct sigaction action_before;
-    char bytes[LINE_BYTES_MAX + 1];
-    ssize_t size;
-    int saved = dup(STDERR_FILENO);
-
-    (void)state;
-    assert_int_equal(pipe2(full_pipe, O_NONBLOCK), 0);
-    memset(bytes, 'f', sizeof(bytes));
-    while (write(full_pipe[1], bytes, 1024) > 0) {
-    }
-    assert_int_equal(fcntl(full_pipe[1], F_SETFL, 0), 0);
-    log_set_sink(NULL, NULL);
-    assert_int_equal(sigaction(SIGALRM, &action, &action_before), 0);
-    dup2(full_pipe[1], STDERR_FILENO);
-    setitimer(ITIMER_REAL, &every, NULL);
-    log_line(LOG_LEVEL_WARN, "patient", "");
-    setitimer(ITIMER_REAL, &never, NULL);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    sigaction(SIGALRM, &action_before, NULL);
-    assert_true(alarms >= 2);
-    size = read(full_pipe[0], bytes, LINE_BYTES_MAX);
-    assert_true(size > 0);
-    bytes[size] = '\0';
-    assert_string_equal(behind_ts(bytes), "level=warn event=patient\n");
-    close(full_pipe[0]);
-    close(full_pipe[1]);
-}
-
 static void assert_quoted(const char *bytes, size_t size, const char *expected)
 {
     char out[128];
@@ -330,6 +280,48 @@ static void assert_quoted(const char *bytes, size_t size, const char *expected)
 }
 
 #define ASSERT_QUOTED(literal, expected) assert_quoted(literal, sizeof(literal) - 1, expected)
+
+/* Nobody reads the pipe: the process that logged stood still until somebody did, and its players with it. */
+static void a_log_that_nobody_read_held_the_process_up(void **state)
+{
+    enum { LINES = 2000 };
+    char text[8192];
+    char lost[64];
+    int ends[2];
+    int before = dup(STDERR_FILENO);
+    size_t written = 0;
+    ssize_t got;
+
+    (void)state;
+    log_set_sink(NULL, NULL);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_true(before >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+    alarm(60);
+    for (int i = 0; i < LINES; i++) {
+        LOG(LOG_LEVEL_WARN, "much", "text=%0100d", i);
+    }
+    alarm(0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    while ((got = read(ends[0], text, sizeof(text))) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            written += text[i] == '\n';
+        }
+    }
+    assert_in_range(written, 1, LINES - 1);
+    LOG(LOG_LEVEL_WARN, "again", "");
+    LOG(LOG_LEVEL_WARN, "and_again", "");
+    got = read(ends[0], text, sizeof(text) - 1);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(ends[0]);
+    close(ends[1]);
+    assert_true(got > 0);
+    text[got] = '\0';
+    snprintf(lost, sizeof(lost), "level=warn event=log_lost lines=%zu\n", LINES - written);
+    assert_non_null(strstr(text, lost));
+    assert_true(strstr(text, lost) < strstr(text, "event=again"));
+    assert_null(strstr(strstr(text, "event=again"), "event=log_lost"));
+}
 
 static void hostile_bytes_are_quoted(void **state)
 {
@@ -478,7 +470,7 @@ int main(void)
         LOG_TEST(one_event_is_one_line_whatever_it_holds),
         LOG_TEST(errno_survives),
         LOG_TEST(a_line_is_one_write_on_stderr),
-        LOG_TEST(a_write_that_is_interrupted_is_done_again),
+        LOG_TEST(a_log_that_nobody_read_held_the_process_up),
         LOG_TEST(hostile_bytes_are_quoted),
         LOG_TEST(every_byte_can_be_read_back),
         LOG_TEST(a_quote_that_outgrows_its_room_is_cut),
