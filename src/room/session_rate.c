@@ -19,6 +19,9 @@
 /* So long after a strike it counts no more; the one before it, as long again after that. */
 enum { STRIKE_S = 60 };
 
+/* Of so many packets thrown away just after a standstill one counts. */
+enum { CATCH_UP_SHARE = 10 };
+
 enum { FLOOD_TEXT_BYTES = 64 };
 
 void session_fill_buckets(struct session *session)
@@ -58,8 +61,12 @@ static void session_drop_frame(struct session *session, uint32_t bytes, const st
 
     engine->stats.packets_flooded++;
     engine->stats.bytes_flooded += bytes;
-    if (flood_max == 0 || engine->now_ns < engine->catch_up_ns) {
-        return; /* what came while the server stood still is thrown away, and not held against the client */
+    if (flood_max == 0) {
+        return;
+    }
+    /* What came while the server stood still is thrown away, and little of it held against the client. */
+    if (engine->now_ns < engine->catch_up_ns && engine->stats.packets_flooded % CATCH_UP_SHARE != 0) {
+        return;
     }
     session->flood_drops++;
     if (session->flood_drops == flood_max / 2) {

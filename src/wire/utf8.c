@@ -48,6 +48,14 @@ bool utf8_is_valid(const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* Controls, line and paragraph separators, and what turns the direction of the text around (UAX #9). */
+static bool is_control(uint32_t code_point)
+{
+    return code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F) || code_point == 0x061C ||
+           code_point == 0x200E || code_point == 0x200F || (code_point >= 0x2028 && code_point <= 0x202E) ||
+           (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
 bool utf8_name_is_valid(const uint8_t *bytes, size_t size)
 {
     uint32_t code_point;
@@ -58,7 +66,7 @@ bool utf8_name_is_valid(const uint8_t *bytes, size_t size)
     for (size_t pos = 0; pos < size;) {
         const size_t length = utf8_sequence(bytes + pos, size - pos, &code_point);
 
-        if (length == 0 || code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F)) {
+        if (length == 0 || is_control(code_point)) {
             return false;
         }
         pos += length;

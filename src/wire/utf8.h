@@ -16,7 +16,9 @@ bool utf8_is_valid(const uint8_t *bytes, size_t size);
 
 /*
  * What the name of a room, a template or a content must be: 1 to ROOMD_NAME_BYTES_MAX bytes of valid UTF-8
- * without control characters (U+0000 to U+001F, U+007F to U+009F).
+ * without control characters (U+0000 to U+001F, U+007F to U+009F), line and paragraph separators (U+2028, U+2029) and what
+ * turns the direction of the text around (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069; UAX #9): a name is what
+ * it looks like.
  */
 bool utf8_name_is_valid(const uint8_t *bytes, size_t size);
 

@@ -118,13 +118,48 @@ static void copies_stop_between_characters(void **state)
     }
 }
 
+static bool name_may_hold(uint32_t code_point)
+{
+    uint8_t name[5] = {'a'};
+    size_t bytes = 0;
+
+    assert_true(code_point >= 0x80);
+    if (code_point < 0x800) {
+        name[++bytes] = (uint8_t)(0xC0 | code_point >> 6);
+    } else {
+        name[++bytes] = (uint8_t)(0xE0 | code_point >> 12);
+        name[++bytes] = (uint8_t)(0x80 | (code_point >> 6 & 0x3F));
+    }
+    name[++bytes] = (uint8_t)(0x80 | (code_point & 0x3F));
+    return utf8_name_is_valid(name, bytes + 1);
+}
+
+/* One that turned the text around read like somebody else's. */
+static void names_could_look_like_others(void **state)
+{
+    static const struct {
+        uint32_t first, last;
+    } refused[] = {{0x80, 0x9F}, {0x61C, 0x61C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069}};
+    size_t next = 0;
+
+    (void)state;
+    for (uint32_t code_point = 0x80; code_point < 0xD800; code_point++) {
+        bool is_refused = next < 5 && code_point >= refused[next].first;
+
+        assert_int_equal(name_may_hold(code_point), !is_refused);
+        next += is_refused && code_point == refused[next].last;
+    }
+    assert_true(utf8_name_is_valid((const uint8_t *)"a b", 3));
+    assert_false(utf8_name_is_valid((const uint8_t *)"a\x7F", 2));
+    assert_false(utf8_name_is_valid((const uint8_t *)"a\n", 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_point_is_read_back),
-        cmocka_unit_test(nothing_else_is_let_through),
-        cmocka_unit_test(validity_is_of_the_whole),
-        cmocka_unit_test(copies_stop_between_characters),
+        cmocka_unit_test(every_code_point_is_read_back), cmocka_unit_test(nothing_else_is_let_through),
+        cmocka_unit_test(validity_is_of_the_whole),      cmocka_unit_test(copies_stop_between_characters),
+        cmocka_unit_test(names_could_look_like_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
