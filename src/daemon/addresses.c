@@ -27,7 +27,8 @@ int addresses_check(struct config *config, const char *path, char *error)
     rc = config_resolve(path, name, place, sizeof(place));
 
     if (rc == 0 && stat(place, &status) == 0 && !S_ISREG(status.st_mode)) {
-        rc = -EINVAL; /* opening a pipe would wait for its writer */
+        snprintf(error, CONFIG_ERROR_BYTES, "ban_file = %.300s: cannot be opened: not a regular file", name);
+        return -EINVAL; /* opening a pipe would wait for its writer */
     }
 
     FILE *file = rc < 0 ? NULL : fopen(place, "re");

@@ -13,7 +13,7 @@ int addresses_check(struct config *config, const char *path, char *error);
 
 /* The limits of addresses as the config has them. */
 struct sources_limits addresses_limits(const struct server_config *server);
-/* The bans by hand are those of the config from now on, which has none any more. */
+/* The bans by hand are those of the config from now on, which has none any more; who is connected and banned is closed. */
 void addresses_take_config(struct engine *engine, struct config *config);
 
 /* Says in the log who is kept out, by hand and by penalty: some of them, and how many there are. */

@@ -38,8 +38,8 @@ int sys_unlink(const char *path);
 int sys_accept(int fd);
 /*
  * No delay for small writes, and a peer that is gone without a word is found within two minutes; sooner, when neither what
- * is sent to it nor what it is asked (SO_KEEPALIVE) is acknowledged for ack_timeout_ms. Each 0: what the kernel does by itself. The send buffer is set
- * of other stream sockets, too.
+ * is sent to it nor what it is asked (SO_KEEPALIVE) is acknowledged for ack_timeout_ms. Each 0: what the kernel does by
+ * itself. The send buffer is set of other stream sockets, too.
  */
 int sys_tune_stream(int fd, uint32_t send_buffer_bytes, uint32_t unsent_bytes, uint32_t ack_timeout_ms);
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *address_bytes);

@@ -206,3 +206,6 @@ void engine_set_limits(struct engine *engine, const struct engine_limits *limits
 void engine_fini(struct engine *engine);
 
 #endif
+
+/* The process, or the whole machine, stood still when a timer is so late: nobody could be heard meanwhile. */
+#define ENGINE_STALL_NS (1 * NS_PER_S)

@@ -227,7 +227,7 @@ void session_mark_dirty(struct session *session);
 void session_flush(struct session *session);
 /* Puts it on the list of that hold, or on none. */
 void session_set_hold(struct session *session, enum session_hold hold);
-/* Whether it may not be sent more, whatever waits for it: by its socket, or by send_rate. */
+/* Whether what its room says reaches it: one that leaves gives that up before it is out. */
 static inline bool session_follows_room(const struct session *session)
 {
     bool is_member = session->place == SESSION_IN_ROOM || session->place == SESSION_LEAVING;
@@ -235,6 +235,7 @@ static inline bool session_follows_room(const struct session *session)
     return is_member && session->conn.reader.count > 0;
 }
 
+/* Whether it may not be sent more, whatever waits for it: by its socket, or by send_rate. */
 static inline bool session_is_held(const struct session *session)
 {
     return session->conn.is_blocked || session->hold == SESSION_PACED;

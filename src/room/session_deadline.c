@@ -29,9 +29,6 @@ enum { DEADLINES_PER_TURN = 512 };
 /* A slow reader has had its time: so much it gets for S_KICK. */
 #define LINGER_SLOW_NS (500 * NS_PER_MS)
 
-/* The process, or the whole machine, stood still when the timer is so late. */
-#define STALL_NS (1 * NS_PER_S)
-
 /* 0: there is no such deadline. */
 static uint64_t deadline_after_ns(const struct engine_limits *limits, enum session_deadline deadline)
 {
@@ -217,8 +214,8 @@ void session_check_deadlines(struct timer *timer, uint64_t now_ns)
     uint64_t late_ns = now_ns - timer->due_ns;
     bool is_behind = has_unread(engine);
 
-    if (late_ns >= STALL_NS) {
-        deadlines_put_off(engine, late_ns + STALL_NS);
+    if (late_ns >= ENGINE_STALL_NS) {
+        deadlines_put_off(engine, late_ns + ENGINE_STALL_NS);
     }
     for (enum session_deadline i = SESSION_NO_DEADLINE + 1; i < SESSION_DEADLINE_COUNT; i++) {
         bool is_heard = !engine->is_stopping && !is_behind;

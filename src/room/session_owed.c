@@ -22,8 +22,7 @@
 
 #define RESYNC_AGAIN_NS (1 * NS_PER_S)
 #define DROP_GO_ON_NS   (1 * NS_PER_MS)
-/* The process, or the whole machine, stood still when a timer is so late; so long it may take to read what has come. */
-#define STALL_NS    (1 * NS_PER_S)
+/* After a standstill it may take so long to read what has come. */
 #define CATCH_UP_NS (2 * NS_PER_S)
 
 /* Bytes of packets that are dropped and counted in one turn; and what counts as such when a slice is dropped whole. */
@@ -284,7 +283,7 @@ void session_forgive_stall(struct engine *engine, uint64_t due_ns)
     uint32_t at = 0;
     struct session *session;
 
-    if (late_ns < STALL_NS) {
+    if (late_ns < ENGINE_STALL_NS) {
         return;
     }
     engine->catch_up_ns = engine->now_ns + CATCH_UP_NS;

@@ -165,7 +165,7 @@ static void bans_by_hand_are_read_again(void **state)
     daemon_expect_log(daemon, "event=reload_refused", "ban_file = bans.txt: cannot be opened");
     assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: reading it would last for ever */
     daemon_signal(daemon, SIGHUP);
-    daemon_expect_log_count(daemon, "event=reload_refused", "ban_file = bans.txt: cannot be opened", 2,
+    daemon_expect_log_count(daemon, "event=reload_refused", "cannot be opened: not a regular file", 1,
                             WAIT_LONG_MS);
     unlink(path);
 
